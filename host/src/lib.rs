@@ -1,0 +1,1 @@
+//! Airlock: a plugin host for Blnk Custom Apps.
