@@ -1,1 +1,3 @@
 //! Airlock: a plugin host for Blnk Custom Apps.
+
+pub mod model;

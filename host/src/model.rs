@@ -1,0 +1,13 @@
+//! The words of the host: identities, scopes, grants and time.
+//!
+//! The lowest floor. No input or output but the system clock, no async code, no wire formats.
+
+pub mod id;
+pub mod scope;
+pub mod time;
+
+pub use id::{
+    AppId, EventKey, InstallId, InstanceId, InvalidId, OrganizationId, ResourceId, Slug, UserId,
+};
+pub use scope::{Denied, GrantedScopes, Grants, InvalidScopes, Permission};
+pub use time::{Clock, ManualClock, SystemClock, UnixMillis};

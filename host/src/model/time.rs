@@ -1,0 +1,120 @@
+//! Time as an argument: whoever needs it holds a [`Clock`], and tests hold one that they can move.
+
+use std::fmt;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Milliseconds since the Unix epoch, UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct UnixMillis(i64);
+
+impl UnixMillis {
+    /// From milliseconds since the epoch.
+    pub const fn new(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    /// Milliseconds since the epoch.
+    pub const fn get(self) -> i64 {
+        self.0
+    }
+
+    /// Milliseconds since the epoch for interfaces that take no negative time; zero before 1970.
+    pub fn unsigned(self) -> u64 {
+        u64::try_from(self.0).unwrap_or(0)
+    }
+
+    /// Whole seconds since the epoch, rounded down.
+    pub const fn seconds(self) -> i64 {
+        self.0.div_euclid(1000)
+    }
+
+    /// This time and a duration more; stays at the largest time instead of overflowing.
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Self {
+        let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_add(millis))
+    }
+
+    /// How long from `earlier` to this time; nothing if `earlier` is later.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+}
+
+impl fmt::Display for UnixMillis {
+    /// RFC 3339 in UTC, as `2026-04-21T12:00:00Z`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_millisecond(self.0) {
+            Ok(timestamp) => write!(f, "{timestamp}"),
+            Err(_) => write!(f, "{} ms", self.0),
+        }
+    }
+}
+
+/// Tells the time.
+pub trait Clock: Send + Sync + 'static {
+    /// The time now.
+    fn now(&self) -> UnixMillis;
+}
+
+/// The computer's own clock.
+#[derive(Debug, Default)]
+pub struct SystemClock {
+    _private: (),
+}
+
+impl SystemClock {
+    /// The computer's own clock.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> UnixMillis {
+        #[expect(clippy::disallowed_methods, reason = "this is the clock that everybody else asks")]
+        let now = SystemTime::now();
+        let millis = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        UnixMillis(i64::try_from(millis).unwrap_or(i64::MAX))
+    }
+}
+
+/// A clock that stands still until it is moved. For tests.
+#[derive(Debug)]
+pub struct ManualClock(AtomicI64);
+
+impl ManualClock {
+    /// A clock that shows `start`.
+    pub fn new(start: UnixMillis) -> Self {
+        Self(AtomicI64::new(start.get()))
+    }
+
+    /// Moves the clock forward.
+    pub fn advance(&self, duration: Duration) {
+        let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        self.0.fetch_add(millis, Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> UnixMillis {
+        UnixMillis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_is_printed_as_rfc_3339() {
+        assert_eq!(UnixMillis::new(1_700_000_000_000).to_string(), "2023-11-14T22:13:20Z");
+    }
+
+    #[test]
+    fn adding_never_overflows() {
+        assert_eq!(UnixMillis::new(i64::MAX).plus(Duration::MAX).get(), i64::MAX);
+        assert_eq!(UnixMillis::new(5).since(UnixMillis::new(9)), Duration::ZERO);
+    }
+}
