@@ -1,3 +1,4 @@
 //! Airlock: a plugin host for Blnk Custom Apps.
 
 pub mod model;
+pub mod secret;

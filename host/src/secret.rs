@@ -1,0 +1,34 @@
+//! Keys and signatures: API keys in memory, the keyring that seals them, and the signer of tokens.
+//!
+//! Knows ids, not installs, databases or HTTP. Every type that holds a secret prints as `[redacted]`, and is
+//! wiped when dropped. Formats and test vectors: a sealed blob in [`sealed`], tokens in [`token`].
+
+pub mod api_key;
+pub mod keyring;
+mod purpose;
+pub mod sealed;
+pub mod token;
+
+pub use api_key::{ApiKey, InvalidApiKey};
+pub use keyring::{DataKey, InvalidKeyList, Keyring, SecretList};
+pub use sealed::{CanNotOpen, KeyOwner, SealedBlob};
+pub use token::{
+    IssuedSession, LaunchClaims, LaunchToken, PortalSession, SessionId, Signer, TokenError,
+    VerifiedLaunch,
+};
+
+/// Fills an array from the operating system's random source.
+///
+/// A computer without one can keep no secret, so there is nothing better to do than to stop.
+pub fn random_bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0_u8; N];
+    #[expect(clippy::expect_used, reason = "without random bytes no secret can be made; going on would be worse")]
+    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+    bytes
+}
+
+/// An unguessable name of 32 random bytes as 43 characters of base64url: the secret part of an address.
+pub fn random_name() -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(random_bytes::<32>())
+}

@@ -1,0 +1,236 @@
+//! Sealed values: AES-256-GCM, bound to the row that owns them.
+//!
+//! ```text
+//! blob = version 0x01 | algorithm 0x01 | key id (u32, big endian) | nonce (12 bytes) | ciphertext | tag (16 bytes)
+//! aad  = "airlock:secret:v1" 0x00 | the first 6 bytes of the blob | for each field: length (u32, big endian), bytes
+//! ```
+//!
+//! The lengths make the associated data injective: no two lists of fields give the same bytes. The granted scopes are
+//! among the fields of an API key, so whoever can write to the database still can't widen a grant: the key
+//! just stops opening. Source: security.md 5.2.2, whose vector is a test below.
+
+use std::fmt;
+
+use aes_gcm::aead::{Aead, KeyInit, Payload};
+use aes_gcm::{Aes256Gcm, Nonce};
+use zeroize::Zeroizing;
+
+use super::random_bytes;
+use crate::model::{AppId, GrantedScopes, InstallId, InstanceId};
+
+const VERSION: u8 = 1;
+const ALGORITHM_AES_256_GCM: u8 = 1;
+const HEADER: usize = 6;
+const NONCE: usize = 12;
+const TAG: usize = 16;
+/// Shortest possible blob in bytes: a sealed empty text.
+const SHORTEST: usize = HEADER + NONCE + TAG;
+
+/// A value could not be opened. One error for every cause, so that nobody learns which.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the sealed value can not be opened: it was altered, moved, or sealed with another key")]
+pub struct CanNotOpen;
+
+/// A value as it is stored. Its bytes are not secret, but are not printed either.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SealedBlob(Vec<u8>);
+
+impl SealedBlob {
+    /// Takes bytes from storage. Whether they are a blob shows when they are opened.
+    pub fn from_stored(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes to store.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The id of the key it was sealed with; none if this is no blob of ours.
+    pub fn key_id(&self) -> Option<u32> {
+        let (header, _) = self.0.split_first_chunk::<HEADER>()?;
+        let [VERSION, ALGORITHM_AES_256_GCM, id @ ..] = *header else {
+            return None;
+        };
+        Some(u32::from_be_bytes(id))
+    }
+}
+
+impl fmt::Debug for SealedBlob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SealedBlob({} bytes)", self.0.len())
+    }
+}
+
+/// The row an API key belongs to. Each field is part of the associated data.
+#[derive(Debug, Clone)]
+pub struct KeyOwner<'a> {
+    /// The installation.
+    pub install: &'a InstallId,
+    /// The app as registered in Cloud.
+    pub app: &'a AppId,
+    /// The instance the key is bound to.
+    pub instance: &'a InstanceId,
+    /// Which key of this install: the attempt's number.
+    pub revision: i64,
+    /// What the user granted.
+    pub granted: &'a GrantedScopes,
+}
+
+impl KeyOwner<'_> {
+    pub(super) fn fields(&self) -> [Vec<u8>; 7] {
+        [
+            b"installs".to_vec(),
+            b"api_key".to_vec(),
+            self.install.as_str().into(),
+            self.app.as_str().into(),
+            self.instance.as_str().into(),
+            self.revision.to_string().into_bytes(),
+            self.granted.joined().into_bytes(),
+        ]
+    }
+}
+
+fn associated_data(header: [u8; HEADER], fields: &[Vec<u8>]) -> Vec<u8> {
+    let mut data = b"airlock:secret:v1\0".to_vec();
+    data.extend_from_slice(&header);
+    for field in fields {
+        // A field longer than 4 GiB can not exist here; saturating keeps the function total.
+        let length = u32::try_from(field.len()).unwrap_or(u32::MAX);
+        data.extend_from_slice(&length.to_be_bytes());
+        data.extend_from_slice(field);
+    }
+    data
+}
+
+/// Seals `plain` under `key` with a fresh nonce from the operating system.
+pub(super) fn seal(
+    key: &[u8; 32],
+    key_id: u32,
+    fields: &[Vec<u8>],
+    plain: &[u8],
+) -> SealedBlob {
+    seal_with_nonce(key, key_id, random_bytes::<NONCE>(), fields, plain)
+}
+
+fn seal_with_nonce(
+    key: &[u8; 32],
+    key_id: u32,
+    nonce: [u8; NONCE],
+    fields: &[Vec<u8>],
+    plain: &[u8],
+) -> SealedBlob {
+    let mut header = [VERSION, ALGORITHM_AES_256_GCM, 0, 0, 0, 0];
+    header[2..].copy_from_slice(&key_id.to_be_bytes());
+    let aad = associated_data(header, fields);
+    #[expect(clippy::expect_used, reason = "AES-GCM refuses only texts over 64 GiB")]
+    let ciphertext = Aes256Gcm::new(key.into())
+        .encrypt(&Nonce::from(nonce), Payload { msg: plain, aad: &aad })
+        .expect("the text is shorter than 64 GiB");
+    let mut blob = Vec::with_capacity(HEADER + NONCE + ciphertext.len());
+    blob.extend_from_slice(&header);
+    blob.extend_from_slice(&nonce);
+    blob.extend_from_slice(&ciphertext);
+    SealedBlob(blob)
+}
+
+/// Opens a blob under `key`. The key must be the one that [`SealedBlob::key_id`] names.
+pub(super) fn open(
+    key: &[u8; 32],
+    fields: &[Vec<u8>],
+    blob: &SealedBlob,
+) -> Result<Zeroizing<Vec<u8>>, CanNotOpen> {
+    if blob.0.len() < SHORTEST {
+        return Err(CanNotOpen);
+    }
+    let (header, rest) = blob.0.split_first_chunk::<HEADER>().ok_or(CanNotOpen)?;
+    let (nonce, ciphertext) = rest.split_first_chunk::<NONCE>().ok_or(CanNotOpen)?;
+    if !header.starts_with(&[VERSION, ALGORITHM_AES_256_GCM]) {
+        return Err(CanNotOpen);
+    }
+    let aad = associated_data(*header, fields);
+    Aes256Gcm::new(key.into())
+        .decrypt(&Nonce::from(*nonce), Payload { msg: ciphertext, aad: &aad })
+        .map(Zeroizing::new)
+        .map_err(|_| CanNotOpen)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::purpose::{Purpose, derive};
+
+    fn fields() -> Vec<Vec<u8>> {
+        let (install, app, instance) = (
+            InstallId::parse("instapp_1").unwrap(),
+            AppId::parse("app_1").unwrap(),
+            InstanceId::parse("inst_1").unwrap(),
+        );
+        let granted = GrantedScopes::parse(["data:write", "data:read"]).unwrap();
+        KeyOwner { install: &install, app: &app, instance: &instance, revision: 1, granted: &granted }
+            .fields()
+            .to_vec()
+    }
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+    }
+
+    fn root() -> [u8; 32] {
+        std::array::from_fn(|index| u8::try_from(index).unwrap())
+    }
+
+    #[test]
+    fn the_published_vector_holds() {
+        let key = derive(&root(), Purpose::Encryption);
+        assert_eq!(hex(key.as_ref()), "598ef09e871b472ebfb130d90d757b5993e2b97f178ee802fa579a3699b18a60");
+        let blob = seal_with_nonce(&key, 7, [0x24; 12], &fields(), b"blnk_test_key");
+        assert_eq!(
+            hex(blob.as_bytes()),
+            "010100000007242424242424242424242424dfedb6abd9d7bcf690b0454844a6f604ac56ca088cdcad3e32fbfdc51c"
+        );
+        assert_eq!(associated_data([1, 1, 0, 0, 0, 7], &fields()).len(), 108);
+        assert_eq!(blob.key_id(), Some(7));
+        assert_eq!(open(&key, &fields(), &blob).unwrap().as_slice(), b"blnk_test_key");
+    }
+
+    #[test]
+    fn k3_every_flipped_bit_and_every_truncation_is_refused() {
+        let key = derive(&root(), Purpose::Encryption);
+        let blob = seal(&key, 7, &fields(), b"blnk_test_key");
+        for bit in 0..blob.0.len() * 8 {
+            let mut bytes = blob.0.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(open(&key, &fields(), &SealedBlob(bytes)), Err(CanNotOpen), "bit {bit}");
+        }
+        for length in 0..blob.0.len() {
+            let cut = SealedBlob(blob.0[..length].to_vec());
+            assert_eq!(open(&key, &fields(), &cut), Err(CanNotOpen), "length {length}");
+        }
+    }
+
+    #[test]
+    fn k2_a_blob_opens_for_no_other_row() {
+        let key = derive(&root(), Purpose::Encryption);
+        let blob = seal(&key, 7, &fields(), b"blnk_test_key");
+        for index in 0..fields().len() {
+            let mut other = fields();
+            other[index].push(b'x');
+            assert_eq!(open(&key, &other, &blob), Err(CanNotOpen), "field {index}");
+            let mut fewer = fields();
+            fewer.remove(index);
+            assert_eq!(open(&key, &fewer, &blob), Err(CanNotOpen), "without field {index}");
+        }
+        // The same bytes, cut at another place.
+        let mut shifted = fields();
+        let moved = shifted[2].pop().unwrap();
+        shifted[3].insert(0, moved);
+        assert_eq!(open(&key, &shifted, &blob), Err(CanNotOpen));
+    }
+
+    #[test]
+    fn the_same_text_never_gives_the_same_blob() {
+        let key = derive(&root(), Purpose::Encryption);
+        assert_ne!(seal(&key, 7, &fields(), b"text"), seal(&key, 7, &fields(), b"text"));
+    }
+}
