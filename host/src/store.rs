@@ -1,0 +1,20 @@
+//! Storage: one file per table, one query per function, concrete functions over a connection.
+//!
+//! Nothing here decides; the rules live in `install`. The SQL is written so that SQLite and PostgreSQL read the same
+//! text: numbered arguments, `on conflict`, `returning`, and times as milliseconds.
+//!
+//! To add a table: a migration in `migrations/`, a file here, its rows as a struct with a `TryFrom` that names table,
+//! column and row when the database holds what it must not.
+
+pub mod audit;
+pub mod database;
+pub mod endpoints;
+pub mod events;
+pub mod guest_store;
+pub mod installs;
+pub mod key_check;
+pub mod launches;
+pub mod outbox;
+pub mod pins;
+
+pub use database::{Database, Inconsistent, OpenError, StoreError};

@@ -1,0 +1,167 @@
+//! Table `outbox`: the work behind an answered event.
+
+use sqlx::Row as _;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+
+use super::database::{Inconsistent, StoreError};
+use crate::model::{InstallId, UnixMillis};
+
+/// What is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Prove the key of an attempt.
+    Prove,
+    /// Tell the guest that it was installed.
+    Installed,
+    /// Tell the guest that it was uninstalled, then erase its records.
+    Uninstalled,
+}
+
+impl Kind {
+    /// The kind as stored and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Prove => "prove",
+            Self::Installed => "installed",
+            Self::Uninstalled => "uninstalled",
+        }
+    }
+}
+
+/// Work that is due.
+#[derive(Debug, Clone)]
+pub struct Work {
+    /// Names the delivery to the guest: the same through all tries.
+    pub id: i64,
+    /// The installation.
+    pub install: InstallId,
+    /// Which attempt.
+    pub attempt: i64,
+    /// What to do.
+    pub kind: Kind,
+    /// Tries so far.
+    pub tries: i64,
+    /// When it was first wanted.
+    pub created_at: UnixMillis,
+}
+
+impl TryFrom<SqliteRow> for Work {
+    type Error = StoreError;
+
+    fn try_from(row: SqliteRow) -> Result<Self, StoreError> {
+        let id: i64 = row.try_get("id")?;
+        let bad = |column| Inconsistent { table: "outbox", column, row: id.to_string() };
+        let kind: String = row.try_get("kind")?;
+        Ok(Self {
+            id,
+            install: InstallId::parse(row.try_get::<String, _>("installed_app_id")?)
+                .map_err(|_| bad("installed_app_id"))?,
+            attempt: row.try_get("attempt")?,
+            kind: [Kind::Prove, Kind::Installed, Kind::Uninstalled]
+                .into_iter()
+                .find(|known| known.as_str() == kind)
+                .ok_or_else(|| bad("kind"))?,
+            tries: row.try_get("tries")?,
+            created_at: UnixMillis::new(row.try_get("created_at")?),
+        })
+    }
+}
+
+/// Adds work; the same work is added once.
+pub async fn add(
+    connection: &mut SqliteConnection,
+    install: &InstallId,
+    attempt: i64,
+    kind: Kind,
+    due: UnixMillis,
+    now: UnixMillis,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "insert into outbox (installed_app_id, attempt, kind, state, next_at, created_at)
+         values ($1, $2, $3, 'waiting', $4, $5) on conflict do nothing",
+    )
+    .bind(install.as_str())
+    .bind(attempt)
+    .bind(kind.as_str())
+    .bind(due.get())
+    .bind(now.get())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Work that is due, oldest first, at most `limit`.
+pub async fn due(
+    connection: &mut SqliteConnection,
+    now: UnixMillis,
+    limit: u32,
+) -> Result<Vec<Work>, StoreError> {
+    let rows = sqlx::query(
+        "select * from outbox where state = 'waiting' and next_at <= $1 order by next_at, id limit $2",
+    )
+    .bind(now.get())
+    .bind(limit)
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(Work::try_from).collect()
+}
+
+/// When the next work is due, if any waits.
+pub async fn next_due(connection: &mut SqliteConnection) -> Result<Option<UnixMillis>, StoreError> {
+    let row = sqlx::query("select min(next_at) as next_at from outbox where state = 'waiting'")
+        .fetch_one(connection)
+        .await?;
+    Ok(row.try_get::<Option<i64>, _>("next_at")?.map(UnixMillis::new))
+}
+
+/// Marks work as done.
+pub async fn finish(connection: &mut SqliteConnection, id: i64) -> Result<(), StoreError> {
+    sqlx::query("update outbox set state = 'done', reason = null where id = $1")
+        .bind(id)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Gives work up, visibly.
+pub async fn park(connection: &mut SqliteConnection, id: i64, reason: &str) -> Result<(), StoreError> {
+    sqlx::query("update outbox set state = 'parked', tries = tries + 1, reason = $2 where id = $1")
+        .bind(id)
+        .bind(reason)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Sets work to another try.
+pub async fn retry(
+    connection: &mut SqliteConnection,
+    id: i64,
+    next: UnixMillis,
+    reason: &str,
+) -> Result<(), StoreError> {
+    sqlx::query("update outbox set tries = tries + 1, next_at = $2, reason = $3 where id = $1")
+        .bind(id)
+        .bind(next.get())
+        .bind(reason)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Drops what still waits for an install: it has ended, or begun anew.
+pub async fn drop_waiting(
+    connection: &mut SqliteConnection,
+    install: &InstallId,
+    kind: Kind,
+) -> Result<u64, StoreError> {
+    let done = sqlx::query(
+        "update outbox set state = 'done', reason = 'no longer needed'
+         where installed_app_id = $1 and kind = $2 and state = 'waiting'",
+    )
+    .bind(install.as_str())
+    .bind(kind.as_str())
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
+}
