@@ -4,3 +4,4 @@ pub mod model;
 pub mod secret;
 pub mod config;
 pub mod store;
+pub mod install;

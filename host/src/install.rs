@@ -1,0 +1,22 @@
+//! The life of an install: from an event to an attempt, from an attempt to an install, from an install to its end.
+//!
+//! Answers "which install is this, and is it active". The only maker of [`Tenant`] and [`ActiveInstall`], and the only
+//! floor that changes an install's status. Knows the wire form of Cloud's events, but no HTTP and no Cloud calls: what
+//! Cloud says about a key is brought here as a [`crate::store::installs::Proof`].
+
+pub mod endpoints;
+pub mod event;
+pub mod guest_store;
+pub mod launch;
+pub mod lifecycle;
+pub mod live;
+pub mod receive;
+pub mod tenant;
+
+pub use endpoints::{EndpointKind, Endpoints};
+pub use event::{Event, EventError, InstallEvent, UninstallEvent};
+pub use guest_store::{Condition, Entry, GuestStore, GuestStoreError};
+pub use launch::{FirstUse, LaunchRefused, LaunchRequest, SessionRefused, UseRefused};
+pub use lifecycle::{Accepted, Installs, OpenInstallsError};
+pub use receive::{Receipt, ReceiveError};
+pub use tenant::{ActiveInstall, Attempt, Tenant};

@@ -1,0 +1,310 @@
+//! Each install's own records: sealed under its data key, with versions, within quotas.
+
+use std::sync::Arc;
+
+use sqlx::sqlite::SqliteConnection;
+
+use super::tenant::Tenant;
+use crate::model::Clock;
+use crate::secret::{DataKey, Keyring, SealedBlob};
+use crate::store::guest_store::{self, Record};
+use crate::store::installs::{self, Status};
+use crate::store::{Database, StoreError};
+
+/// Longest key in bytes.
+const MAX_KEY: usize = 256;
+/// Longest value in bytes.
+const MAX_VALUE: usize = 64 * 1024;
+/// Most records of an install.
+const MAX_RECORDS: i64 = 10_000;
+/// Most bytes of an install, keys and values.
+const MAX_BYTES: i64 = 64 * 1024 * 1024;
+/// Most records that one scan answers.
+const MAX_SCAN: u32 = 500;
+/// Most bytes of values that one scan answers; at least one record is always answered.
+const MAX_SCAN_BYTES: usize = 1024 * 1024;
+
+/// Why a record could not be read or written.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GuestStoreError {
+    /// The value is over 64 KiB.
+    #[error("the value is longer than {MAX_VALUE} bytes")]
+    TooLarge,
+    /// The install stores too much.
+    #[error("the install's quota is used up")]
+    QuotaExceeded,
+    /// The record is not as the condition says; holds its version, none if there is no record.
+    #[error("the record is not at the expected version")]
+    Conflict(Option<u64>),
+    /// The key is empty, over 256 bytes, or has a NUL.
+    #[error("the key is empty, too long or has a NUL")]
+    InvalidKey,
+    /// The database did not answer, or the install has ended.
+    #[error("the store is not available")]
+    Unavailable,
+    /// A stored record does not open.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl From<StoreError> for GuestStoreError {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(error = &error as &dyn std::error::Error, "A guest's record could not be reached");
+        Self::Unavailable
+    }
+}
+
+impl From<sqlx::Error> for GuestStoreError {
+    fn from(error: sqlx::Error) -> Self {
+        StoreError::from(error).into()
+    }
+}
+
+/// When a write may happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition {
+    /// Whatever is stored.
+    Always,
+    /// Only where nothing is stored.
+    Absent,
+    /// Only over this version.
+    Version(u64),
+}
+
+/// A record, opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its value.
+    pub value: Vec<u8>,
+    /// Its version. It never repeats for a key, even after the record was removed.
+    pub version: u64,
+}
+
+/// The records of every install. A cheap handle; each call names its tenant.
+#[derive(Clone)]
+pub struct GuestStore {
+    database: Database,
+    keyring: Arc<Keyring>,
+    clock: Arc<dyn Clock>,
+}
+
+impl GuestStore {
+    /// Over a database and the keys that open it.
+    pub fn new(database: Database, keyring: Arc<Keyring>, clock: Arc<dyn Clock>) -> Self {
+        Self { database, keyring, clock }
+    }
+
+    /// The record under a key.
+    pub async fn get(&self, tenant: &Tenant, key: &str) -> Result<Option<Entry>, GuestStoreError> {
+        check_key(key)?;
+        let mut connection = self.database.read().await?;
+        let Some(data_key) = self.data_key(&mut connection, tenant).await? else {
+            return Ok(None);
+        };
+        let record = guest_store::find(&mut connection, tenant.install_id(), key).await?;
+        record.map(|record| open(tenant, &data_key, &record)).transpose()
+    }
+
+    /// Writes a value of at most 64 KiB if the condition holds. Answers the new version.
+    pub async fn set(
+        &self,
+        tenant: &Tenant,
+        key: &str,
+        value: &[u8],
+        condition: Condition,
+    ) -> Result<u64, GuestStoreError> {
+        check_key(key)?;
+        if value.len() > MAX_VALUE {
+            return Err(GuestStoreError::TooLarge);
+        }
+        let now = self.clock.now();
+        let mut tx = self.database.write().await?;
+        let data_key = self.data_key_or_new(&mut tx, tenant).await?;
+        let stored = guest_store::find(&mut tx, tenant.install_id(), key).await?.map(|record| record.version);
+        check_condition(condition, stored)?;
+        let usage = guest_store::usage_without(&mut tx, tenant.install_id(), key).await?;
+        let size = i64::try_from(key.len() + value.len()).unwrap_or(i64::MAX);
+        if usage.records >= MAX_RECORDS || usage.bytes.saturating_add(size) > MAX_BYTES {
+            return Err(GuestStoreError::QuotaExceeded);
+        }
+        // The time keeps a version from coming back after the record was removed and made again.
+        let version = stored.unwrap_or(0).saturating_add(1).max(now.get());
+        let record = Record { key: key.to_owned(), value: seal(tenant, &data_key, key, version, value), version };
+        guest_store::put(&mut tx, tenant.install_id(), &record, size, now).await?;
+        tx.commit().await?;
+        Ok(version.unsigned_abs())
+    }
+
+    /// Removes a record if the condition holds.
+    pub async fn delete(
+        &self,
+        tenant: &Tenant,
+        key: &str,
+        condition: Condition,
+    ) -> Result<(), GuestStoreError> {
+        check_key(key)?;
+        let mut tx = self.database.write().await?;
+        let stored = guest_store::find(&mut tx, tenant.install_id(), key).await?.map(|record| record.version);
+        check_condition(condition, stored)?;
+        guest_store::delete(&mut tx, tenant.install_id(), key).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Records whose keys begin with `prefix`, after the key `after`, in byte order: at most `limit`, at most 500, and
+    /// at most about 1 MiB of values.
+    pub async fn scan(
+        &self,
+        tenant: &Tenant,
+        prefix: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<(String, Entry)>, GuestStoreError> {
+        let mut connection = self.database.read().await?;
+        let Some(data_key) = self.data_key(&mut connection, tenant).await? else {
+            return Ok(Vec::new());
+        };
+        let records = range(&mut connection, tenant, prefix, after, limit).await?;
+        let mut entries = Vec::with_capacity(records.len());
+        let mut bytes = 0;
+        for record in records {
+            let entry = open(tenant, &data_key, &record)?;
+            bytes += entry.value.len();
+            if bytes > MAX_SCAN_BYTES && !entries.is_empty() {
+                break;
+            }
+            entries.push((record.key, entry));
+        }
+        Ok(entries)
+    }
+
+    /// The keys that [`GuestStore::scan`] would answer, without their values.
+    pub async fn keys(
+        &self,
+        tenant: &Tenant,
+        prefix: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<String>, GuestStoreError> {
+        let mut connection = self.database.read().await?;
+        let records = range(&mut connection, tenant, prefix, after, limit).await?;
+        Ok(records.into_iter().map(|record| record.key).collect())
+    }
+
+    /// Erases everything that an install stored.
+    pub async fn erase(&self, tenant: &Tenant) -> Result<(), StoreError> {
+        let mut tx = self.database.write().await?;
+        guest_store::erase(&mut tx, tenant.install_id()).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn data_key(
+        &self,
+        connection: &mut SqliteConnection,
+        tenant: &Tenant,
+    ) -> Result<Option<DataKey>, GuestStoreError> {
+        let wrapped = guest_store::data_key(connection, tenant.install_id()).await?;
+        wrapped
+            .map(|wrapped| self.keyring.open_data_key(&key_place(tenant), &wrapped))
+            .transpose()
+            .map_err(|error| GuestStoreError::Other(error.to_string()))
+    }
+
+    /// The data key, made where there is none. An install that has ended gets no new one: what it would store
+    /// would never be erased.
+    async fn data_key_or_new(
+        &self,
+        tx: &mut SqliteConnection,
+        tenant: &Tenant,
+    ) -> Result<DataKey, GuestStoreError> {
+        if let Some(key) = self.data_key(tx, tenant).await? {
+            return Ok(key);
+        }
+        let row = installs::find(tx, tenant.install_id(), tenant.attempt()).await?;
+        if row.is_none_or(|row| row.status != Status::Active) {
+            return Err(GuestStoreError::Unavailable);
+        }
+        let (key, wrapped) = self.keyring.make_data_key(&key_place(tenant));
+        guest_store::insert_data_key(tx, tenant.install_id(), &wrapped, self.clock.now()).await?;
+        Ok(key)
+    }
+}
+
+fn key_place(tenant: &Tenant) -> [&str; 3] {
+    ["store_keys", "data_key", tenant.install_id().as_str()]
+}
+
+fn check_key(key: &str) -> Result<(), GuestStoreError> {
+    if key.is_empty() || key.len() > MAX_KEY || key.contains('\0') {
+        return Err(GuestStoreError::InvalidKey);
+    }
+    Ok(())
+}
+
+fn check_condition(condition: Condition, stored: Option<i64>) -> Result<(), GuestStoreError> {
+    let stored = stored.map(i64::unsigned_abs);
+    let holds = match condition {
+        Condition::Always => true,
+        Condition::Absent => stored.is_none(),
+        Condition::Version(version) => stored == Some(version),
+    };
+    if holds { Ok(()) } else { Err(GuestStoreError::Conflict(stored)) }
+}
+
+/// The record's version is part of what it is sealed to, so an old value can't be put back under a newer version.
+fn seal(tenant: &Tenant, data_key: &DataKey, key: &str, version: i64, value: &[u8]) -> SealedBlob {
+    data_key.seal(&["guest_store", "value", tenant.install_id().as_str(), key, &version.to_string()], value)
+}
+
+fn open(tenant: &Tenant, data_key: &DataKey, record: &Record) -> Result<Entry, GuestStoreError> {
+    let version = record.version.to_string();
+    let place = ["guest_store", "value", tenant.install_id().as_str(), &record.key, &version];
+    let value = data_key
+        .open(&place, &record.value)
+        .map_err(|error| GuestStoreError::Other(error.to_string()))?;
+    Ok(Entry { value: value.to_vec(), version: record.version.unsigned_abs() })
+}
+
+async fn range(
+    connection: &mut SqliteConnection,
+    tenant: &Tenant,
+    prefix: &str,
+    after: Option<&str>,
+    limit: u32,
+) -> Result<Vec<Record>, GuestStoreError> {
+    if prefix.len() > MAX_KEY || prefix.contains('\0') || after.is_some_and(|key| key.contains('\0')) {
+        return Err(GuestStoreError::InvalidKey);
+    }
+    let until = after_prefix(prefix);
+    let limit = limit.min(MAX_SCAN);
+    let install = tenant.install_id();
+    Ok(guest_store::range(connection, install, prefix, until.as_deref(), after, limit).await?)
+}
+
+/// The first text, in byte order, that does not begin with `prefix` and is greater; none if there is no such text.
+fn after_prefix(prefix: &str) -> Option<String> {
+    let mut characters: Vec<char> = prefix.chars().collect();
+    while let Some(last) = characters.pop() {
+        // Surrogates are no characters: the next one after U+D7FF is U+E000.
+        let next = (u32::from(last) + 1..=0x10_FFFF).find_map(char::from_u32);
+        if let Some(next) = next {
+            characters.push(next);
+            return Some(characters.into_iter().collect());
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::after_prefix;
+
+    #[test]
+    fn the_end_of_a_prefix_is_the_next_text_in_byte_order() {
+        assert_eq!(after_prefix("case/").as_deref(), Some("case0"));
+        assert_eq!(after_prefix("a\u{10ffff}").as_deref(), Some("b"));
+        assert_eq!(after_prefix("\u{d7ff}").as_deref(), Some("\u{e000}"));
+        assert_eq!(after_prefix(""), None);
+    }
+}

@@ -1,0 +1,293 @@
+//! [`Installs`]: opening the table of installs, and every transition but the receipt of an event (see `receive`).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::sqlite::SqliteConnection;
+use tokio::sync::Mutex;
+use tracing::{info, warn};
+
+use super::live::LiveTable;
+use super::tenant::{Attempt, Tenant};
+use crate::model::{AppId, Clock, InstallId, Slug, UnixMillis};
+use crate::secret::{Keyring, SealedBlob};
+use crate::store::installs::{InstallRow, Proof, Status, Transition};
+use crate::store::{Database, StoreError, audit, guest_store, installs, key_check, outbox, pins};
+
+/// Two refusals of an active key count only when they are this far apart.
+pub const REFUSAL_GAP: Duration = Duration::from_secs(5);
+/// The text whose sealed form tells a wrong master key.
+const CHECK: &[u8] = b"airlock key check";
+const CHECK_PLACE: [&str; 3] = ["key_check", "check", "1"];
+
+/// The installs could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenInstallsError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// None of the master keys opens what is stored.
+    #[error("none of the master keys opens this database: it was made with another key")]
+    WrongKey,
+}
+
+/// What became of a proven attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Accepted {
+    /// It is the install now.
+    Active,
+    /// Another install is active there and is not known to be dead.
+    Occupied,
+    /// It ended, or was accepted by somebody else, meanwhile.
+    Gone,
+}
+
+/// What moves the table, shared by every handle.
+pub(super) struct Inner {
+    pub(super) database: Database,
+    pub(super) keyring: Arc<Keyring>,
+    pub(super) live: Arc<LiveTable>,
+    pub(super) clock: Arc<dyn Clock>,
+    /// The `app_id` of each app, where the operator set it.
+    pub(super) app_ids: BTreeMap<Slug, AppId>,
+    /// One transition at a time, so that the live table changes in the order of the commits.
+    pub(super) turn: Mutex<()>,
+}
+
+/// The installs of this host. A cheap handle.
+#[derive(Clone)]
+pub struct Installs(pub(super) Arc<Inner>);
+
+impl Installs {
+    /// Checks the master keys against the database and loads the active installs.
+    /// `app_ids` holds the `app_id` of each app where the operator set it.
+    pub async fn open(
+        database: Database,
+        keyring: Arc<Keyring>,
+        clock: Arc<dyn Clock>,
+        app_ids: BTreeMap<Slug, AppId>,
+    ) -> Result<Self, OpenInstallsError> {
+        check_keys(&database, &keyring).await?;
+        let live = Arc::new(LiveTable::default());
+        let installs = Self(Arc::new(Inner { database, keyring, live, clock, app_ids, turn: Mutex::new(()) }));
+        installs.load().await?;
+        Ok(installs)
+    }
+
+    /// Loads the active installs. One whose key does not open is marked, and serves nobody.
+    async fn load(&self) -> Result<(), StoreError> {
+        let rows = installs::with_status(&mut *self.0.database.read().await?, Status::Active).await?;
+        for row in rows {
+            let tenant = Tenant::new(row);
+            if tenant.open_key(&self.0.keyring).is_ok() {
+                self.0.live.put(tenant);
+            } else {
+                self.mark_unreadable(tenant.row()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn mark_unreadable(&self, row: &InstallRow) -> Result<(), StoreError> {
+        let now = self.0.clock.now();
+        let mut tx = self.0.database.write().await?;
+        let change = Transition { to: Status::KeyUnreadable, proof: None, end_sessions: true, erase_key: false };
+        installs::transition(&mut tx, row, change, now).await?;
+        audit::append(&mut tx, "key_unreadable", Some(&row.slug), Some(&row.install), "", now).await?;
+        tx.commit().await?;
+        warn!(install.id = %row.install, app = %row.slug,
+            "The key of install {} does not open: its row was altered, or the master key is another. \
+             The user must install the app again", row.install);
+        Ok(())
+    }
+
+    /// The table of active installs.
+    pub fn live(&self) -> &Arc<LiveTable> {
+        &self.0.live
+    }
+
+    /// The database under the installs, for the floors above.
+    pub fn database(&self) -> &Database {
+        &self.0.database
+    }
+
+    /// The keyring that opens their keys.
+    pub fn keyring(&self) -> &Arc<Keyring> {
+        &self.0.keyring
+    }
+
+    /// Every install, each with its active or newest attempt.
+    pub async fn list(&self) -> Result<Vec<InstallRow>, StoreError> {
+        installs::list(&mut *self.0.database.read().await?).await
+    }
+
+    /// An attempt that can be proven: pending, or revoked earlier. None if it is neither.
+    pub async fn provable(&self, install: &InstallId, attempt: i64) -> Result<Option<Attempt>, StoreError> {
+        let row = installs::find(&mut *self.0.database.read().await?, install, attempt).await?;
+        let provable = row.filter(|row| matches!(row.status, Status::Pending | Status::Revoked));
+        Ok(provable.map(|row| Attempt::new(Tenant::new(row))))
+    }
+
+    /// A stored attempt in whatever state, for telling its guest.
+    pub async fn stored(&self, install: &InstallId, attempt: i64) -> Result<Option<Tenant>, StoreError> {
+        let row = installs::find(&mut *self.0.database.read().await?, install, attempt).await?;
+        Ok(row.map(Tenant::new))
+    }
+
+    /// The active install that an attempt would displace, and whether that needs proof of its death first:
+    /// an install that only a 403 activated gives way to any 2xx.
+    pub async fn in_the_way(&self, attempt: &Attempt, proof: Proof) -> Result<Option<Tenant>, StoreError> {
+        let row = attempt.tenant().row();
+        let rows = installs::living_at(&mut *self.0.database.read().await?, &row.slug, &row.instance).await?;
+        let active = rows.into_iter().find(|other| other.status == Status::Active && other.app == row.app);
+        Ok(active.filter(|other| !gives_way(other, proof)).map(Tenant::new))
+    }
+
+    /// Makes a proven attempt the install of its app and instance, in one transaction with everything that follows.
+    /// `dead` is the install in the way whose key was shown to be dead, if there was one.
+    pub async fn accept(
+        &self,
+        attempt: &Attempt,
+        proof: Proof,
+        dead: Option<&Tenant>,
+    ) -> Result<Accepted, StoreError> {
+        let _turn = self.0.turn.lock().await;
+        let now = self.0.clock.now();
+        let row = attempt.tenant().row();
+        let mut tx = self.0.database.write().await?;
+        let mut displaced = Vec::new();
+        for other in installs::living_at(&mut tx, &row.slug, &row.instance).await? {
+            let same = other.install == row.install && other.attempt == row.attempt;
+            if same || other.app != row.app || other.status == Status::Pending {
+                continue;
+            }
+            let is_dead = dead.is_some_and(|dead| {
+                dead.install_id() == &other.install && dead.attempt() == other.attempt
+            });
+            if other.status == Status::Active && !is_dead && !gives_way(&other, proof) {
+                return Ok(Accepted::Occupied);
+            }
+            displaced.push(other);
+        }
+        for other in &displaced {
+            supersede(&mut tx, other, &row.install, now).await?;
+        }
+        let change = Transition { to: Status::Active, proof: Some(proof), end_sessions: false, erase_key: false };
+        let Some(active) = installs::transition(&mut tx, row, change, now).await? else {
+            return Ok(Accepted::Gone);
+        };
+        self.begin_anew(&mut tx, &active, now).await?;
+        tx.commit().await?;
+        for other in &displaced {
+            self.0.live.remove(&other.install);
+        }
+        self.0.live.put(Tenant::new(active));
+        info!(install.id = %row.install, app = %row.slug, "Activated install {} of {}", row.install, row.slug);
+        Ok(Accepted::Active)
+    }
+
+    /// What belongs to an activation: the pin, the guest's message, a clean store, the audit line.
+    async fn begin_anew(
+        &self,
+        tx: &mut SqliteConnection,
+        row: &InstallRow,
+        now: UnixMillis,
+    ) -> Result<(), StoreError> {
+        if !self.0.app_ids.contains_key(&row.slug) && pins::pin(tx, &row.slug, &row.app, now).await? {
+            audit::append(tx, "pinned", Some(&row.slug), Some(&row.install), row.app.as_str(), now).await?;
+        }
+        // An earlier life of this very id that was not cleaned up yet must not show in the new one.
+        if outbox::drop_waiting(tx, &row.install, outbox::Kind::Uninstalled).await? > 0 {
+            guest_store::erase(tx, &row.install).await?;
+        }
+        outbox::add(tx, &row.install, row.attempt, outbox::Kind::Installed, now, now).await?;
+        audit::append(tx, "activated", Some(&row.slug), Some(&row.install), &row.granted.joined(), now).await
+    }
+
+    /// Notes that Cloud refused the key of a pending attempt.
+    pub async fn note_refused_attempt(&self, attempt: &Attempt) -> Result<(), StoreError> {
+        let mut tx = self.0.database.write().await?;
+        installs::note_refusal(&mut tx, attempt.tenant().row(), self.0.clock.now()).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Drops an attempt that was never proven.
+    pub async fn discard(&self, attempt: Attempt) -> Result<(), StoreError> {
+        let _turn = self.0.turn.lock().await;
+        let row = attempt.tenant().row();
+        let now = self.0.clock.now();
+        let mut tx = self.0.database.write().await?;
+        if installs::delete_pending(&mut tx, row).await? {
+            audit::append(&mut tx, "discarded", Some(&row.slug), Some(&row.install), "", now).await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Cloud answered a call with this install's key.
+    pub fn note_answered(&self, tenant: &Tenant) {
+        self.0.live.clear_refusal(tenant.install_id());
+    }
+
+    /// Cloud refused an active key (401). The second refusal, at least 5 s after the first, revokes the install.
+    /// Answers whether it is revoked now.
+    pub async fn note_refused_key(&self, tenant: &Tenant) -> Result<bool, StoreError> {
+        let now = self.0.clock.now();
+        let first = self.0.live.note_refusal(tenant.install_id(), now);
+        if now.since(first) < REFUSAL_GAP || !self.0.live.is_current(tenant) {
+            return Ok(false);
+        }
+        let _turn = self.0.turn.lock().await;
+        let mut tx = self.0.database.write().await?;
+        let change = Transition { to: Status::Revoked, proof: None, end_sessions: true, erase_key: false };
+        let revoked = installs::transition(&mut tx, tenant.row(), change, now).await?.is_some();
+        if revoked {
+            audit::append(&mut tx, "revoked", Some(tenant.slug()), Some(tenant.install_id()), "", now).await?;
+        }
+        tx.commit().await?;
+        if revoked {
+            self.0.live.remove(tenant.install_id());
+            warn!(install.id = %tenant.install_id(), app = %tenant.slug(),
+                "Revoked install {}: Cloud refused its key twice", tenant.install_id());
+        }
+        Ok(revoked)
+    }
+}
+
+/// An install that only a 403 activated gives way to an attempt that Cloud answered.
+fn gives_way(active: &InstallRow, proof: Proof) -> bool {
+    active.proof == Some(Proof::Forbidden) && proof == Proof::Answered
+}
+
+/// Ends an install in favor of another.
+async fn supersede(
+    tx: &mut SqliteConnection,
+    row: &InstallRow,
+    by: &InstallId,
+    now: UnixMillis,
+) -> Result<(), StoreError> {
+    let change = Transition { to: Status::Superseded, proof: None, end_sessions: true, erase_key: true };
+    installs::transition(tx, row, change, now).await?;
+    if row.install != *by {
+        // Its records belong to an install that can't come back; the guest hears of it, then they are erased.
+        outbox::add(tx, &row.install, row.attempt, outbox::Kind::Uninstalled, now, now).await?;
+    }
+    audit::append(tx, "superseded", Some(&row.slug), Some(&row.install), by.as_str(), now).await
+}
+
+/// Compares the master keys with the record made when the database was new, and makes it then.
+async fn check_keys(database: &Database, keyring: &Keyring) -> Result<(), OpenInstallsError> {
+    let stored: Option<SealedBlob> = key_check::find(&mut *database.read().await?).await?;
+    if let Some(blob) = stored {
+        return match keyring.open_value(&CHECK_PLACE, &blob) {
+            Ok(plain) if plain.as_slice() == CHECK => Ok(()),
+            _ => Err(OpenInstallsError::WrongKey),
+        };
+    }
+    let mut tx = database.write().await?;
+    key_check::insert(&mut tx, &keyring.seal_value(&CHECK_PLACE, CHECK)).await?;
+    tx.commit().await.map_err(StoreError::from)?;
+    Ok(())
+}

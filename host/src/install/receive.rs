@@ -1,0 +1,225 @@
+//! Receiving an event: everything that it changes is stored in one transaction, and only then is it answered.
+
+use sqlx::sqlite::SqliteConnection;
+use std::time::Duration;
+use tracing::{info, warn};
+
+use super::event::{Event, EventError, InstallEvent, UninstallEvent};
+use super::lifecycle::Installs;
+use super::tenant::owner;
+use crate::model::{AppId, InstallId, Slug, UnixMillis};
+use crate::store::installs::{InstallRow, Status, Transition};
+use crate::store::{StoreError, audit, events, installs, outbox, pins};
+
+/// Most attempts that wait for proof, for one app and instance.
+const MAX_PENDING: usize = 3;
+/// The first try to prove a key: Cloud may make it live only after our answer.
+const FIRST_PROOF: Duration = Duration::from_millis(500);
+
+/// What an event did. All of them are answered alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Receipt {
+    /// An attempt to install was stored.
+    Stored,
+    /// An install has ended, or an unknown one was noted as ended.
+    Ended,
+    /// The event was known: nothing changed.
+    Known,
+}
+
+/// Why an event was not stored.
+#[derive(Debug, thiserror::Error)]
+pub enum ReceiveError {
+    /// The event names an `app_id` that belongs to another app, or not to this one.
+    #[error(transparent)]
+    Refused(#[from] EventError),
+    /// Too many attempts wait for Cloud's answer about their keys.
+    #[error("{MAX_PENDING} attempts already wait for Cloud to answer about their keys")]
+    TooManyPending,
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<sqlx::Error> for ReceiveError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl Installs {
+    /// Stores an event for the app whose address it came to.
+    pub async fn receive(&self, slug: &Slug, event: Event) -> Result<Receipt, ReceiveError> {
+        match event {
+            Event::Install(event) => self.receive_install(slug, *event).await,
+            Event::Uninstall(event) => self.receive_uninstall(slug, event).await,
+        }
+    }
+
+    async fn receive_install(&self, slug: &Slug, event: InstallEvent) -> Result<Receipt, ReceiveError> {
+        let _turn = self.0.turn.lock().await;
+        let now = self.0.clock.now();
+        let mut tx = self.0.database.write().await?;
+        let seen = events::seen(&mut tx, slug, &event.key).await?;
+        if seen.iter().any(|seen| self.0.keyring.matches_fingerprint(&seen.fingerprint, &event.body)) {
+            return Ok(Receipt::Known);
+        }
+        self.check_app(&mut tx, slug, &event.app).await?;
+        let body = self.0.keyring.fingerprint(&event.body);
+        let number = seen.first().map_or(1, |seen| seen.attempt + 1);
+        events::insert(&mut tx, slug, &event.key, number, "install", &event.install, &body, now).await?;
+        let earlier = installs::attempts_of(&mut tx, &event.install).await?;
+        if earlier.iter().any(|row| row.slug != *slug) {
+            return Err(EventError::invalid("installed_app_id", "belongs to another app").into());
+        }
+        let row = self.attempt_row(slug, &event, &earlier, now);
+        if earlier.iter().any(|known| is_same_attempt(known, &row)) {
+            tx.commit().await?;
+            return Ok(Receipt::Known);
+        }
+        let occupied = make_room(&mut tx, &row).await?;
+        installs::insert(&mut tx, &row).await?;
+        outbox::add(&mut tx, &row.install, row.attempt, outbox::Kind::Prove, now.plus(FIRST_PROOF), now).await?;
+        audit::append(&mut tx, "install_received", Some(slug), Some(&row.install), &row.granted.joined(), now)
+            .await?;
+        tx.commit().await?;
+        if occupied || number > 1 {
+            warn!(install.id = %row.install, app = %slug, alarm = true,
+                "Stored another attempt to install {slug} where one is active or the event's key is known; \
+                 nothing changes until its key is proven");
+        } else {
+            info!(install.id = %row.install, app = %slug, "Stored an attempt to install {slug}");
+        }
+        Ok(Receipt::Stored)
+    }
+
+    fn attempt_row(
+        &self,
+        slug: &Slug,
+        event: &InstallEvent,
+        earlier: &[InstallRow],
+        now: UnixMillis,
+    ) -> InstallRow {
+        let mut row = InstallRow {
+            install: event.install.clone(),
+            attempt: earlier.first().map_or(1, |row| row.attempt + 1),
+            slug: slug.clone(),
+            app: event.app.clone(),
+            instance: event.instance.clone(),
+            organization: event.organization.clone(),
+            status: Status::Pending,
+            api_key: None,
+            api_key_prefix: event.api_key_prefix.clone(),
+            key_fingerprint: self.0.keyring.fingerprint_key(&event.api_key),
+            granted: event.granted.clone(),
+            // Later than every earlier attempt, so that no old session fits.
+            generation: earlier.iter().map(|row| row.generation).max().map_or(1, |last| last + 1),
+            row_version: 1,
+            proof: None,
+            refusals: 0,
+            created_at: now,
+            updated_at: now,
+        };
+        row.api_key = Some(self.0.keyring.seal(&owner(&row), &event.api_key));
+        row
+    }
+
+    /// An event must name the `app_id` that this app has, once it is known, and never another app's.
+    async fn check_app(
+        &self,
+        tx: &mut SqliteConnection,
+        slug: &Slug,
+        app: &AppId,
+    ) -> Result<(), ReceiveError> {
+        let expected = match self.0.app_ids.get(slug) {
+            Some(configured) => Some(configured.clone()),
+            None => pins::find(tx, slug).await?,
+        };
+        let belongs_elsewhere = self.0.app_ids.iter().any(|(other, id)| other != slug && id == app)
+            || pins::owner(tx, app).await?.is_some_and(|owner| owner != slug.as_str());
+        if belongs_elsewhere || expected.is_some_and(|expected| expected != *app) {
+            warn!(app = %slug, alarm = true, "Refused an event for {slug} that names the `app_id` of another app");
+            return Err(EventError::invalid("app_id", "is not the one of this app").into());
+        }
+        Ok(())
+    }
+
+    async fn receive_uninstall(&self, slug: &Slug, event: UninstallEvent) -> Result<Receipt, ReceiveError> {
+        let _turn = self.0.turn.lock().await;
+        let now = self.0.clock.now();
+        let mut tx = self.0.database.write().await?;
+        let seen = events::seen(&mut tx, slug, &event.key).await?;
+        if seen.iter().any(|seen| self.0.keyring.matches_fingerprint(&seen.fingerprint, &event.body))
+            && !self.is_living(&mut tx, &event.install).await?
+        {
+            return Ok(Receipt::Known);
+        }
+        self.check_app(&mut tx, slug, &event.app).await?;
+        let body = self.0.keyring.fingerprint(&event.body);
+        let number = seen.first().map_or(1, |seen| seen.attempt + 1);
+        events::insert(&mut tx, slug, &event.key, number, "uninstall", &event.install, &body, now).await?;
+        let ended = end_all(&mut tx, slug, &event, now).await?;
+        tx.commit().await?;
+        self.0.live.remove(&event.install);
+        info!(install.id = %event.install, app = %slug, ended,
+            "Uninstalled {} of {slug}", event.install);
+        Ok(Receipt::Ended)
+    }
+
+    /// A repeated uninstall of an install that came back since then must end it again.
+    async fn is_living(&self, tx: &mut SqliteConnection, install: &InstallId) -> Result<bool, StoreError> {
+        Ok(installs::attempts_of(tx, install).await?.iter().any(|row| is_living(row.status)))
+    }
+}
+
+fn is_living(status: Status) -> bool {
+    matches!(status, Status::Pending | Status::Active | Status::Revoked | Status::KeyUnreadable)
+}
+
+/// The same install told again in other words: same key, same place, same grants.
+fn is_same_attempt(known: &InstallRow, new: &InstallRow) -> bool {
+    is_living(known.status)
+        && known.key_fingerprint == new.key_fingerprint
+        && known.app == new.app
+        && known.instance == new.instance
+        && known.granted == new.granted
+}
+
+/// Makes room for one more pending attempt: evicts one that Cloud refused, if there are too many.
+/// Answers whether an install is active in that place.
+async fn make_room(tx: &mut SqliteConnection, row: &InstallRow) -> Result<bool, ReceiveError> {
+    let living = installs::living_at(tx, &row.slug, &row.instance).await?;
+    let pending: Vec<_> = living.iter().filter(|other| other.status == Status::Pending).collect();
+    if pending.len() >= MAX_PENDING {
+        let refused = pending.iter().find(|other| other.refusals > 0);
+        installs::delete_pending(tx, refused.ok_or(ReceiveError::TooManyPending)?).await?;
+    }
+    Ok(living.iter().any(|other| other.status == Status::Active))
+}
+
+/// Ends every living attempt of an install: status, key, sessions, waiting work. Answers how many there were.
+async fn end_all(
+    tx: &mut SqliteConnection,
+    slug: &Slug,
+    event: &UninstallEvent,
+    now: UnixMillis,
+) -> Result<usize, StoreError> {
+    let mut ended = 0;
+    for row in installs::attempts_of(tx, &event.install).await? {
+        if !is_living(row.status) || row.slug != *slug || row.app != event.app || row.instance != event.instance {
+            continue;
+        }
+        let change = Transition { to: Status::Uninstalled, proof: None, end_sessions: true, erase_key: true };
+        installs::transition(tx, &row, change, now).await?;
+        if row.status != Status::Pending {
+            outbox::add(tx, &row.install, row.attempt, outbox::Kind::Uninstalled, now, now).await?;
+        }
+        ended += 1;
+    }
+    if ended > 0 {
+        outbox::drop_waiting(tx, &event.install, outbox::Kind::Prove).await?;
+        outbox::drop_waiting(tx, &event.install, outbox::Kind::Installed).await?;
+    }
+    audit::append(tx, "uninstalled", Some(slug), Some(&event.install), &ended.to_string(), now).await?;
+    Ok(ended)
+}

@@ -1,0 +1,134 @@
+//! Whom a call serves: a stored install, its grants and its sealed key.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use crate::model::{AppId, GrantedScopes, InstallId, InstanceId, OrganizationId, Slug};
+use crate::secret::{ApiKey, CanNotOpen, KeyOwner, Keyring};
+use crate::store::installs::{InstallRow, Status};
+
+/// A stored install. Cheap to clone. Made only by this floor, from a row.
+#[derive(Debug, Clone)]
+pub struct Tenant(Arc<InstallRow>);
+
+impl Tenant {
+    pub(super) fn new(row: InstallRow) -> Self {
+        Self(Arc::new(row))
+    }
+
+    /// The app's slug.
+    pub fn slug(&self) -> &Slug {
+        &self.0.slug
+    }
+
+    /// The installation.
+    pub fn install_id(&self) -> &InstallId {
+        &self.0.install
+    }
+
+    /// Which attempt of it, from 1.
+    pub fn attempt(&self) -> i64 {
+        self.0.attempt
+    }
+
+    /// The app as registered in Cloud.
+    pub fn app_id(&self) -> &AppId {
+        &self.0.app
+    }
+
+    /// The instance that every Cloud call is about.
+    pub fn instance_id(&self) -> &InstanceId {
+        &self.0.instance
+    }
+
+    /// The workspace, where Cloud told it.
+    pub fn organization_id(&self) -> Option<&OrganizationId> {
+        self.0.organization.as_ref()
+    }
+
+    /// What the user granted.
+    pub fn granted(&self) -> &GrantedScopes {
+        &self.0.granted
+    }
+
+    /// The session generation.
+    pub fn generation(&self) -> i64 {
+        self.0.generation
+    }
+
+    /// Where the install stood when this was read.
+    pub fn status(&self) -> Status {
+        self.0.status
+    }
+
+    /// Opens the key for one Cloud call. An ended install has none.
+    pub fn open_key(&self, keyring: &Keyring) -> Result<ApiKey, CanNotOpen> {
+        let blob = self.0.api_key.as_ref().ok_or(CanNotOpen)?;
+        keyring.open(&owner(&self.0), blob)
+    }
+
+    pub(super) fn row(&self) -> &InstallRow {
+        &self.0
+    }
+}
+
+/// The fields that a row's key is bound to.
+pub(super) fn owner(row: &InstallRow) -> KeyOwner<'_> {
+    KeyOwner {
+        install: &row.install,
+        app: &row.app,
+        instance: &row.instance,
+        revision: row.attempt,
+        granted: &row.granted,
+    }
+}
+
+/// Proof that an install exists, is active, and belongs to the app and instance that were asked for.
+///
+/// It can't be made elsewhere:
+///
+/// ```compile_fail
+/// # use airlock_host::install::{ActiveInstall, Tenant};
+/// fn forge(tenant: Tenant) -> ActiveInstall {
+///     ActiveInstall(tenant)
+/// }
+/// ```
+///
+/// ```
+/// # use airlock_host::install::{ActiveInstall, Tenant};
+/// fn use_it(install: &ActiveInstall) -> &Tenant {
+///     install
+/// }
+/// ```
+#[derive(Debug, Clone)]
+pub struct ActiveInstall(Tenant);
+
+impl ActiveInstall {
+    pub(super) fn new(tenant: Tenant) -> Self {
+        Self(tenant)
+    }
+}
+
+impl Deref for ActiveInstall {
+    type Target = Tenant;
+
+    fn deref(&self) -> &Tenant {
+        &self.0
+    }
+}
+
+/// An attempt to install whose key is not proven, or was refused later. It can be proven, and nothing else.
+#[must_use = "an attempt is to be proven or left for later"]
+#[derive(Debug, Clone)]
+pub struct Attempt(Tenant);
+
+impl Attempt {
+    pub(super) fn new(tenant: Tenant) -> Self {
+        Self(tenant)
+    }
+
+    /// The install as it would be.
+    pub fn tenant(&self) -> &Tenant {
+        &self.0
+    }
+}
