@@ -5,3 +5,4 @@ pub mod secret;
 pub mod config;
 pub mod store;
 pub mod install;
+pub mod cloud;

@@ -1,0 +1,23 @@
+//! Calls to Blnk Cloud, for one install at a time and only within its grants.
+//!
+//! [`Cloud::bind`] gives an [`InstanceCloud`] for one guest call; [`InstanceCloud::permit`] gives a [`Permitted`] for one
+//! scope, and only there are the calls defined. [`transport`] is the only code that opens a socket to Cloud or
+//! sees a plain key. Whatever a guest names is parsed in [`path`] and [`body`] before anything is sent.
+
+pub mod body;
+pub mod calls;
+pub mod error;
+pub mod meter;
+pub mod path;
+pub mod permit;
+pub mod proof;
+pub mod transport;
+
+pub use error::{ApiError, CloudError, Wait};
+pub use meter::CallMeter;
+pub use path::Page;
+pub use permit::{
+    AlertsRead, AlertsWrite, CallPolicy, Cloud, DataRead, DataWrite, InstanceCloud, Permitted,
+};
+pub use proof::ProofOutcome;
+pub use transport::{CloudSettings, Transport, TransportError};

@@ -1,0 +1,193 @@
+//! The check before every call, as a type: what was not granted can't be called.
+
+use std::collections::BTreeSet;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use super::error::CloudError;
+use super::meter::CallMeter;
+use super::transport::{Outbound, Transport};
+use crate::install::{Installs, Tenant};
+use crate::model::{Grants, Permission};
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// A scope as a type.
+pub trait Scope: sealed::Sealed + Send + Sync + 'static {
+    /// The permission that it stands for.
+    const PERMISSION: Permission;
+    /// Whether it changes something.
+    const WRITES: bool;
+}
+
+macro_rules! scope {
+    ($name:ident, $permission:expr, $writes:expr) => {
+        #[doc = concat!("The scope [`", stringify!($permission), "`].")]
+        #[derive(Debug, Clone, Copy)]
+        pub struct $name;
+        impl sealed::Sealed for $name {}
+        impl Scope for $name {
+            const PERMISSION: Permission = $permission;
+            const WRITES: bool = $writes;
+        }
+    };
+}
+
+scope!(DataRead, Permission::DataRead, false);
+scope!(DataWrite, Permission::DataWrite, true);
+scope!(AlertsRead, Permission::AlertsRead, false);
+scope!(AlertsWrite, Permission::AlertsWrite, true);
+
+/// What one guest call may do. Fixed before the guest runs.
+#[derive(Debug, Clone)]
+pub struct CallPolicy {
+    /// Granted by the user beside requested by the package.
+    pub grants: Grants,
+    /// The top-level metadata keys that the package may write.
+    pub metadata_keys: BTreeSet<String>,
+    /// Serving GET or HEAD: writes are refused.
+    pub read_only: bool,
+    /// Most Cloud calls.
+    pub max_calls: u32,
+    /// Most Cloud calls at once.
+    pub max_parallel: usize,
+    /// Longest reply in bytes.
+    pub max_reply_bytes: usize,
+    /// Names this run: part of the references that the host makes.
+    pub run_id: String,
+    /// When the whole call ends.
+    pub deadline: Instant,
+}
+
+/// Blnk Cloud, for every install of this host. A cheap handle.
+#[derive(Clone)]
+pub struct Cloud {
+    transport: Arc<Transport>,
+    installs: Installs,
+}
+
+impl Cloud {
+    /// Over one transport.
+    pub fn new(transport: Transport, installs: Installs) -> Self {
+        Self { transport: Arc::new(transport), installs }
+    }
+
+    /// Cloud as one call of one tenant sees it.
+    pub fn bind(&self, tenant: Tenant, policy: CallPolicy) -> InstanceCloud {
+        let permits = Semaphore::new(policy.max_parallel.max(1));
+        InstanceCloud(Arc::new(Bound {
+            transport: self.transport.clone(),
+            installs: self.installs.clone(),
+            meter: CallMeter::default(),
+            tenant,
+            policy,
+            permits,
+        }))
+    }
+
+    pub(super) fn transport(&self) -> &Transport {
+        &self.transport
+    }
+
+    pub(super) fn installs(&self) -> &Installs {
+        &self.installs
+    }
+}
+
+pub(super) struct Bound {
+    pub(super) transport: Arc<Transport>,
+    installs: Installs,
+    meter: CallMeter,
+    tenant: Tenant,
+    pub(super) policy: CallPolicy,
+    permits: Semaphore,
+}
+
+/// Cloud for one call of one tenant. A cheap handle.
+#[derive(Clone)]
+pub struct InstanceCloud(pub(super) Arc<Bound>);
+
+impl InstanceCloud {
+    /// Permits calls of one scope, if user and package both have it and this is no write while serving a GET.
+    pub fn permit<P: Scope>(&self) -> Result<Permitted<P>, CloudError> {
+        if let Err(denied) = self.0.policy.grants.check(P::PERMISSION) {
+            self.0.meter.deny(P::PERMISSION);
+            return Err(denied.into());
+        }
+        if P::WRITES && self.0.policy.read_only {
+            return Err(CloudError::invalid(format!(
+                "{} is refused while serving GET and HEAD: use another method",
+                P::PERMISSION
+            )));
+        }
+        Ok(Permitted { cloud: self.clone(), scope: PhantomData })
+    }
+
+    /// What this call has asked of Cloud so far.
+    pub fn meter(&self) -> &CallMeter {
+        &self.0.meter
+    }
+}
+
+/// Proof that this tenant was granted `P`. The calls live here and nowhere else.
+///
+/// It can't be made without the check, nor used for another scope:
+///
+/// ```compile_fail
+/// # use airlock_host::cloud::{DataWrite, InstanceCloud, Permitted};
+/// fn forge(cloud: InstanceCloud) -> Permitted<DataWrite> {
+///     Permitted { cloud, scope: std::marker::PhantomData }
+/// }
+/// ```
+///
+/// ```compile_fail
+/// # use airlock_host::cloud::{DataRead, Permitted};
+/// async fn write_with_a_read(permitted: Permitted<DataRead>) {
+///     let _ = permitted.create_ledger("{}").await;
+/// }
+/// ```
+///
+/// ```
+/// # use airlock_host::cloud::{CloudError, DataWrite, InstanceCloud};
+/// async fn write(cloud: InstanceCloud) -> Result<String, CloudError> {
+///     cloud.permit::<DataWrite>()?.create_ledger(r#"{"name":"Fees"}"#).await
+/// }
+/// ```
+pub struct Permitted<P> {
+    pub(super) cloud: InstanceCloud,
+    scope: PhantomData<P>,
+}
+
+impl<P: Scope> Permitted<P> {
+    /// Sends one request within the call's budget, if the install still is what it was.
+    pub(super) async fn send(&self, request: Outbound) -> Result<String, CloudError> {
+        let bound = &self.cloud.0;
+        if !bound.meter.begin(bound.policy.max_calls) {
+            let limit = format!("{} Cloud calls per call", bound.policy.max_calls);
+            return Err(CloudError::LimitExceeded(limit));
+        }
+        let permit = tokio::time::timeout_at(bound.policy.deadline, bound.permits.acquire());
+        let _permit = permit.await.map_err(|_| out_of_time())?.map_err(|_| out_of_time())?;
+        if !bound.installs.live().is_current(&bound.tenant) {
+            return Err(CloudError::Revoked);
+        }
+        let begun = Instant::now();
+        let sent = request.body_length();
+        let result = bound
+            .transport
+            .send(&bound.installs, &bound.tenant, request, bound.policy.max_reply_bytes, bound.policy.deadline)
+            .await;
+        let received = result.as_ref().map_or(0, String::len);
+        bound.meter.add(sent, received, begun.elapsed());
+        result
+    }
+}
+
+fn out_of_time() -> CloudError {
+    CloudError::LimitExceeded("the call's time is used up".to_owned())
+}
