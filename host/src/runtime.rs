@@ -1,0 +1,208 @@
+//! The sandbox: packages, and calls into their components.
+//!
+//! [`Runtime::load_folder`] reads `plugins/`, [`Runtime::handle`] runs one portal call. Each call gets a store of its
+//! own, made from a component that was compiled and linked when it was loaded; rights and limits are fixed before guest
+//! code runs, and nothing is left of the store afterwards. Guests run on threads of their own, so that a busy one can
+//! not keep the front door waiting.
+//!
+//! | module | is about |
+//! | --- | --- |
+//! | [`package`], [`manifest`] | the files of one version, read as one snapshot |
+//! | [`plugin`] | compiling and checking it |
+//! | [`registry`] | the apps and what they serve |
+//! | [`engine`], [`limits`], [`meter`] | what a call may use, and what it used |
+//! | `guest`, `host` | one call, and what its imports do |
+//!
+//! To add an interface to the contract, see `host`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, anyhow};
+use tokio::sync::Semaphore;
+use wasmtime::component::Linker;
+
+use crate::cloud::Cloud;
+use crate::install::{ActiveInstall, GuestStore, Tenant};
+use crate::model::{Clock, Slug};
+
+mod admission;
+mod call;
+pub mod engine;
+mod guest;
+mod guest_log;
+mod host;
+pub mod limits;
+mod load;
+pub mod manifest;
+pub mod meter;
+pub mod package;
+pub mod plugin;
+mod record;
+pub mod registry;
+mod threads;
+
+#[cfg(test)]
+mod tests;
+
+pub use guest::{CallFailure, Delivery, GuestRequest, GuestResponse, GuestSession, HookOutcome};
+pub use limits::{CallLimits, Limits};
+pub use load::check_package;
+pub use manifest::Manifest;
+pub use meter::CallReport;
+pub use package::{Package, PackageError, UiFile, UiFiles};
+pub use plugin::{LoadError, Plugin};
+pub use registry::{App, AppStatus, Registry};
+
+use engine::{Engine, EngineSettings};
+use guest::{Answer, Ask};
+use host::CallState;
+use threads::GuestThreads;
+
+/// What the operator set for one app.
+#[derive(Debug, Clone)]
+pub struct AppOverrides {
+    /// Its ceilings.
+    pub limits: Limits,
+    /// Values over the package's own `[settings]`.
+    pub settings: BTreeMap<String, String>,
+    /// Whether it serves.
+    pub enabled: bool,
+}
+
+/// How the sandbox is set up.
+#[derive(Debug, Clone)]
+pub struct RuntimeSettings {
+    /// The ceilings of every app that has none of its own.
+    pub limits: Limits,
+    /// What the operator set for single apps.
+    pub apps: BTreeMap<Slug, AppOverrides>,
+    /// Calls of all apps that run at the same time.
+    pub concurrent_calls: u32,
+    /// Threads that guests run on; none means one less than the machine has cores, at least one.
+    pub guest_threads: Option<usize>,
+}
+
+impl Default for RuntimeSettings {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            apps: BTreeMap::new(),
+            concurrent_calls: EngineSettings::default().concurrent_calls,
+            guest_threads: None,
+        }
+    }
+}
+
+/// The lower floors that calls need.
+#[derive(Clone)]
+pub struct Services {
+    /// Blnk Cloud.
+    pub cloud: Cloud,
+    /// The records of each install.
+    pub guest_store: GuestStore,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The sandbox. Cheap to clone.
+#[derive(Clone)]
+pub struct Runtime(Arc<Inner>);
+
+struct Inner {
+    settings: RuntimeSettings,
+    services: Services,
+    engine: Engine,
+    linker: Linker<CallState>,
+    threads: GuestThreads,
+    registry: Registry,
+    /// One compilation at a time: each uses every core and much memory.
+    compiling: tokio::sync::Mutex<()>,
+    /// Permits of the whole host.
+    running: Arc<Semaphore>,
+}
+
+impl Runtime {
+    /// Builds the engine, the linker and the guests' threads. No package is loaded yet.
+    pub fn new(settings: RuntimeSettings, services: Services) -> anyhow::Result<Self> {
+        let memory = |limits: &Limits| limits.memory_bytes;
+        let max_memory_bytes = settings
+            .apps
+            .values()
+            .map(|app| memory(&app.limits))
+            .chain([memory(&settings.limits)])
+            .max()
+            .unwrap_or_default();
+        let engine =
+            Engine::new(&EngineSettings { max_memory_bytes, concurrent_calls: settings.concurrent_calls })?;
+        let linker =
+            host::linker(&engine).map_err(|error| anyhow!("linking the host's functions: {error:#}"))?;
+        let threads = GuestThreads::start(settings.guest_threads).context("starting the guests' threads")?;
+        let running = Arc::new(Semaphore::new(settings.concurrent_calls as usize));
+        Ok(Self(Arc::new(Inner {
+            settings,
+            services,
+            engine,
+            linker,
+            threads,
+            registry: Registry::default(),
+            compiling: tokio::sync::Mutex::default(),
+            running,
+        })))
+    }
+
+    /// Reads every package of a folder. A package that can't be served stops only itself and is listed with its reason;
+    /// names that start with a dot, and plain files, are no packages.
+    pub async fn load_folder(&self, plugins: &Path) {
+        load::folder(&self.0, plugins).await;
+    }
+
+    /// The apps.
+    pub fn registry(&self) -> &Registry {
+        &self.0.registry
+    }
+
+    /// Asks an app to answer a request of its page. Dropping the future ends the call.
+    pub async fn handle(
+        &self,
+        install: &ActiveInstall,
+        session: GuestSession,
+        request: GuestRequest,
+    ) -> Result<GuestResponse, CallFailure> {
+        self.handle_with_report(install, session, request).await.0
+    }
+
+    /// As [`Runtime::handle`], with what the call used.
+    pub async fn handle_with_report(
+        &self,
+        install: &ActiveInstall,
+        session: GuestSession,
+        request: GuestRequest,
+    ) -> (Result<GuestResponse, CallFailure>, CallReport) {
+        let (result, report) = call::run(&self.0, install, Ask::Portal(session, request)).await;
+        let result = result.and_then(|answer| match answer {
+            Answer::Portal(response) => Ok(response),
+            Answer::Hook(_) => Err(CallFailure::BadOutput),
+        });
+        (result, report)
+    }
+
+    /// Tells an app that it was installed.
+    pub async fn installed(&self, tenant: &Tenant, delivery: Delivery) -> HookOutcome {
+        self.tell(tenant, Ask::Installed(delivery)).await
+    }
+
+    /// Tells an app that it was uninstalled. Its store works, Cloud calls answer `revoked`.
+    pub async fn uninstalled(&self, tenant: &Tenant, delivery: Delivery) -> HookOutcome {
+        self.tell(tenant, Ask::Uninstalled(delivery)).await
+    }
+
+    async fn tell(&self, tenant: &Tenant, ask: Ask) -> HookOutcome {
+        match call::run(&self.0, tenant, ask).await.0 {
+            Ok(Answer::Hook(outcome)) => outcome,
+            Ok(Answer::Portal(_)) => HookOutcome::GiveUp("the hook answered like a portal".to_owned()),
+            Err(failure) => HookOutcome::Retry(failure.to_string()),
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! The one engine: Wasmtime's configuration, its clock, and the stores of calls.
+//!
+//! A production process has one engine. Everything that Wasmtime can do and a Custom App does not need is switched
+//! off here. `gc` and `threads` are compiled in and off by configuration: builds without them abort the process on
+//! hostile input (GHSA-rc4p, GHSA-2674).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use wasmtime::component::Component;
+use wasmtime::{
+    Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, Store, UpdateDeadline,
+};
+
+use super::host::CallState;
+use super::limits::{
+    MAX_CORE_INSTANCES, MAX_HANDLES, MAX_HOST_CALLS, MAX_LIFTED_BYTES, MAX_MEMORIES,
+    MAX_TABLE_ELEMENTS, MAX_TABLES, MIB,
+};
+
+/// How often the epoch advances, and so the length of a slice.
+pub const TICK: Duration = Duration::from_millis(1);
+
+/// How large the pool is.
+#[derive(Debug, Clone)]
+pub struct EngineSettings {
+    /// The highest memory ceiling of any app, in bytes.
+    pub max_memory_bytes: usize,
+    /// Calls of all apps that run at the same time. Each may need several memories, and each memory of the pool
+    /// reserves 4 GiB of addresses (not of memory): 256 calls with four memories each are 42 bits.
+    pub concurrent_calls: u32,
+}
+
+impl Default for EngineSettings {
+    fn default() -> Self {
+        Self { max_memory_bytes: 64 * MIB, concurrent_calls: 256 }
+    }
+}
+
+/// Why the host stopped a guest. Travels through Wasmtime as an error and is found again with `downcast`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Stop {
+    /// The CPU time is used up.
+    #[error("the call used up its CPU time")]
+    Cpu,
+    /// Too many calls into the host.
+    #[error("the call made more than {MAX_HOST_CALLS} calls into the host")]
+    HostCalls,
+}
+
+/// The engine and its clock. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    engine: wasmtime::Engine,
+    pooled: bool,
+}
+
+impl Engine {
+    /// Configures the engine and starts its clock on a thread of its own, which ends with the last clone.
+    pub fn new(settings: &EngineSettings) -> anyhow::Result<Self> {
+        let (engine, pooled) = match build(&pooled(settings)) {
+            Ok(engine) => (engine, true),
+            Err(error) => {
+                tracing::warn!(
+                    error = %error,
+                    "Cannot reserve addresses for pooled instances: each call allocates its own, which is slower"
+                );
+                let engine = build(&hardened())
+                    .map_err(|error| anyhow!("configuring the Wasm engine: {error:#}"))?;
+                (engine, false)
+            }
+        };
+        start_clock(&engine)?;
+        Ok(Self { engine, pooled })
+    }
+
+    /// Wasmtime's engine, for linkers.
+    pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {
+        &self.engine
+    }
+
+    /// Whether instances come from the pool.
+    pub fn is_pooled(&self) -> bool {
+        self.pooled
+    }
+
+    /// Compiles a component. Takes seconds for a large one and uses every core: call it on a blocking thread.
+    pub(crate) fn compile(&self, bytes: &[u8]) -> wasmtime::Result<Component> {
+        let component = Component::from_binary(&self.engine, bytes)?;
+        // Else the first request would pay for the image of the initial memory.
+        component.initialize_copy_on_write_image()?;
+        Ok(component)
+    }
+
+    /// A store for one call: limiter on, all caps set, and the deadline of the first slice running.
+    pub(crate) fn store(&self, state: CallState) -> Store<CallState> {
+        let cpu_budget = state.cpu_budget();
+        let meter = Arc::clone(state.meter());
+        #[expect(clippy::disallowed_methods, reason = "this is the one place that makes stores")]
+        let mut store = Store::new(&self.engine, state);
+        store.limiter(|state| state.limiter());
+        store.set_hostcall_fuel(MAX_LIFTED_BYTES);
+        store.set_max_component_handles(MAX_HANDLES);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(move |_| {
+            if meter.end_slice() >= cpu_budget {
+                return Err(Stop::Cpu.into());
+            }
+            if meter.host_calls() > MAX_HOST_CALLS {
+                return Err(Stop::HostCalls.into());
+            }
+            Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
+        });
+        store
+    }
+}
+
+fn build(config: &Config) -> wasmtime::Result<wasmtime::Engine> {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that makes engines")]
+    wasmtime::Engine::new(config)
+}
+
+/// Everything but the allocation of instances.
+fn hardened() -> Config {
+    let mut config = Config::new();
+    config
+        .wasm_threads(false)
+        .wasm_memory64(false)
+        .wasm_gc(false)
+        .gc_support(false)
+        .wasm_function_references(false)
+        .wasm_exceptions(false)
+        .wasm_tail_call(false)
+        .wasm_relaxed_simd(false)
+        .wasm_multi_memory(false)
+        .wasm_custom_page_sizes(false)
+        .wasm_wide_arithmetic(false)
+        .concurrency_support(false)
+        .epoch_interruption(true)
+        .max_wasm_stack(512 * 1024)
+        // The difference is what host functions get; were it small, a deep guest could abort the process.
+        .async_stack_size(2 * MIB);
+    config
+}
+
+/// The hardened configuration with instances from a pool, whose slots are reset instead of mapped anew.
+fn pooled(settings: &EngineSettings) -> Config {
+    let calls = settings.concurrent_calls;
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(calls)
+        .total_stacks(calls)
+        .total_memories(calls.saturating_mul(4).max(MAX_MEMORIES))
+        .total_tables(calls.saturating_mul(8).max(MAX_TABLES))
+        .total_core_instances(calls.saturating_mul(40).max(MAX_CORE_INSTANCES))
+        .max_core_instances_per_component(MAX_CORE_INSTANCES)
+        .max_memories_per_component(MAX_MEMORIES)
+        .max_tables_per_component(MAX_TABLES)
+        .table_elements(MAX_TABLE_ELEMENTS)
+        .max_memory_size(settings.max_memory_bytes)
+        // Kept resident, a slot's first pages are cleared by hand instead of by the kernel.
+        .linear_memory_keep_resident(128 * 1024)
+        .table_keep_resident(64 * 1024)
+        .pagemap_scan(Enabled::Auto);
+    let mut config = hardened();
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    config
+}
+
+/// Advances the epoch on a thread of the operating system: a task could be starved by the guests it is to stop.
+fn start_clock(engine: &wasmtime::Engine) -> anyhow::Result<()> {
+    let weak = engine.weak();
+    std::thread::Builder::new()
+        .name("airlock-epoch".to_owned())
+        .spawn(move || {
+            while let Some(engine) = weak.upgrade() {
+                engine.increment_epoch();
+                drop(engine);
+                std::thread::sleep(TICK);
+            }
+        })
+        .context("starting the thread that advances the epoch")?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn compiles(text: &str) -> bool {
+        let engine = Engine::new(&EngineSettings { concurrent_calls: 4, ..EngineSettings::default() }).unwrap();
+        engine.compile(&wat::parse_str(text).unwrap()).is_ok()
+    }
+
+    #[test]
+    fn a_plain_component_compiles() {
+        assert!(compiles("(component (core module (memory 1) (func nop)))"));
+    }
+
+    #[test]
+    fn proposals_that_no_guest_needs_are_off() {
+        for (what, module) in [
+            ("atomics", "(memory 1) (func (drop (memory.atomic.notify (i32.const 0) (i32.const 0))))"),
+            ("a shared memory", "(memory 1 1 shared)"),
+            ("ref.cast", "(type $f (func)) (func (drop (ref.cast (ref null $f) (ref.null func))))"),
+            ("memory64", "(memory i64 1)"),
+            ("several memories", "(memory 1) (memory 1)"),
+            ("tail calls", "(func $f return_call $f)"),
+            ("exceptions", "(tag $t) (func throw $t)"),
+            ("structs", "(type (struct (field i32)))"),
+        ] {
+            assert!(!compiles(&format!("(component (core module {module}))")), "{what} compiled");
+        }
+    }
+
+    #[test]
+    fn h08_a_memory_beyond_the_pool_is_refused_at_compilation() {
+        assert!(!compiles("(component (core module $m (memory 1025)) (core instance (instantiate $m)))"));
+        assert!(compiles("(component (core module $m (memory 1024)) (core instance (instantiate $m)))"));
+    }
+}

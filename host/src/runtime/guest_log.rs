@@ -1,0 +1,296 @@
+//! What a guest says: lines of `log.write`, of its standard output and of its standard error.
+//!
+//! Every line goes to the host's log, marked as the guest's own words, escaped so that it can't forge a line, move the
+//! cursor or turn text around. A call has a share of bytes; past it one line says that the rest was dropped.
+
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+
+use crate::model::{InstallId, Slug};
+
+/// How much a line matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Level {
+    /// For the developer.
+    Debug,
+    /// Worth knowing afterwards.
+    Info,
+    /// Odd, but served.
+    Warn,
+    /// Something failed.
+    Error,
+}
+
+/// The log of one call. Cheap to clone; clones share the call's bytes.
+#[derive(Debug, Clone)]
+pub(crate) struct GuestLog(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    app: Slug,
+    install: Option<InstallId>,
+    call_id: String,
+    max_bytes: usize,
+    max_line: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    written: usize,
+    full: bool,
+    #[cfg(test)]
+    lines: Vec<(Level, String)>,
+}
+
+impl GuestLog {
+    /// A log for one call that takes `max_bytes`, `max_line` of them on one line.
+    pub(crate) fn new(
+        app: Slug,
+        install: Option<InstallId>,
+        call_id: String,
+        max_bytes: usize,
+        max_line: usize,
+    ) -> Self {
+        Self(Arc::new(Inner { app, install, call_id, max_bytes, max_line, state: Mutex::default() }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Bytes that were logged.
+    pub(crate) fn written_bytes(&self) -> usize {
+        self.state().written
+    }
+
+    /// Writes one line. Cut at the line's length, dropped past the call's share; never fails.
+    pub(crate) fn write(&self, level: Level, message: &str, fields: &[(String, String)]) {
+        let mut line = escaped(message, self.0.max_line);
+        for (name, value) in fields {
+            let room = self.0.max_line.saturating_sub(line.len());
+            if room == 0 {
+                break;
+            }
+            // Quoted as JSON text is, so that a value can't pretend to be another field.
+            let value = serde_json::Value::from(value.as_str()).to_string();
+            let _ = write!(line, " {}={}", escaped(name, room), escaped(&value, room));
+        }
+        cut(&mut line, self.0.max_line);
+        let mut state = self.state();
+        if state.full {
+            return;
+        }
+        if state.written.saturating_add(line.len()) > self.0.max_bytes {
+            state.full = true;
+            self.emit(&mut state, Level::Warn, "[the call has used up its share of the log; the rest was dropped]");
+            return;
+        }
+        state.written = state.written.saturating_add(line.len());
+        self.emit(&mut state, level, &line);
+    }
+
+    #[cfg_attr(not(test), expect(clippy::unused_self, reason = "tests keep the lines"))]
+    fn emit(&self, state: &mut State, level: Level, line: &str) {
+        let inner = &self.0;
+        let app = inner.app.as_str();
+        let install = inner.install.as_ref().map(InstallId::as_str);
+        let call = inner.call_id.as_str();
+        // The level of an event is fixed where it is written, so there are four.
+        match level {
+            Level::Debug => tracing::debug!(target: "airlock::guest", source = "guest", app, install, call, "{line}"),
+            Level::Info => tracing::info!(target: "airlock::guest", source = "guest", app, install, call, "{line}"),
+            Level::Warn => tracing::warn!(target: "airlock::guest", source = "guest", app, install, call, "{line}"),
+            Level::Error => tracing::error!(target: "airlock::guest", source = "guest", app, install, call, "{line}"),
+        }
+        #[cfg(test)]
+        state.lines.push((level, line.to_owned()));
+        #[cfg(not(test))]
+        let _ = state;
+    }
+
+    /// The lines so far.
+    #[cfg(test)]
+    pub(crate) fn lines(&self) -> Vec<(Level, String)> {
+        self.state().lines.clone()
+    }
+}
+
+/// At most `max` bytes of the text, with everything that is not plain text written as an escape.
+pub(crate) fn escaped(text: &str, max: usize) -> String {
+    let mut line = String::with_capacity(text.len().min(max));
+    for character in text.chars() {
+        if line.len() >= max {
+            break;
+        }
+        match character {
+            '\n' => line.push_str("\\n"),
+            '\r' => line.push_str("\\r"),
+            '\t' => line.push_str("\\t"),
+            character if character.is_control() || misleads(character) => {
+                let _ = write!(line, "\\u{{{:x}}}", u32::from(character));
+            }
+            character => line.push(character),
+        }
+    }
+    cut(&mut line, max);
+    line
+}
+
+/// Characters that turn text around, hide in it, or end a line.
+fn misleads(character: char) -> bool {
+    matches!(character,
+        '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+        | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+fn cut(line: &mut String, max: usize) {
+    let mut end = line.len().min(max);
+    while !line.is_char_boundary(end) {
+        end -= 1;
+    }
+    line.truncate(end);
+}
+
+/// Standard output or standard error of a guest: whole lines go to its log.
+#[derive(Debug, Clone)]
+pub(crate) struct GuestOutput {
+    log: GuestLog,
+    level: Level,
+    /// The line begun, never longer than a line may be.
+    begun: Arc<Mutex<Vec<u8>>>,
+}
+
+impl GuestOutput {
+    pub(crate) fn new(log: GuestLog, level: Level) -> Self {
+        Self { log, level, begun: Arc::default() }
+    }
+
+    fn take(&self, bytes: &[u8]) {
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let (text, ended) = match part.split_last() {
+                Some((b'\n', text)) => (text, true),
+                _ => (part, false),
+            };
+            let room = self.log.0.max_line.saturating_sub(begun.len());
+            begun.extend_from_slice(text.get(..room.min(text.len())).unwrap_or_default());
+            if ended {
+                self.log.write(self.level, &String::from_utf8_lossy(&begun), &[]);
+                begun.clear();
+            }
+        }
+    }
+
+    /// Logs a line that was begun and not ended, such as the last words before a trap.
+    pub(crate) fn finish(&self) {
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        if !begun.is_empty() {
+            self.log.write(self.level, &String::from_utf8_lossy(&begun), &[]);
+            begun.clear();
+        }
+    }
+}
+
+impl IsTerminal for GuestOutput {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for GuestOutput {
+    fn async_stream(&self) -> Box<dyn tokio::io::AsyncWrite + Send + Sync> {
+        // Only other generations of WASI use this one, and they are not linked.
+        Box::new(tokio::io::sink())
+    }
+
+    /// Overridden: the default queues zero-length writes without a bound (GHSA-5m8g).
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.clone())
+    }
+}
+
+impl OutputStream for GuestOutput {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.take(&bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        // Always room: what does not fit the call's share is dropped, so that printing never fails a guest.
+        Ok(4096)
+    }
+}
+
+impl Pollable for GuestOutput {
+    fn ready<'life, 'future>(
+        &'life mut self,
+    ) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send + 'future>>
+    where
+        'life: 'future,
+        Self: 'future,
+    {
+        Box::pin(std::future::ready(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log(max_bytes: usize) -> GuestLog {
+        GuestLog::new(Slug::parse("kyc").unwrap(), None, "call".to_owned(), max_bytes, 64)
+    }
+
+    #[test]
+    fn h25_a_line_can_not_forge_another_or_steer_a_terminal() {
+        let log = log(1000);
+        log.write(Level::Info, "a\nb\r\u{1b}[2J\u{202e}c\u{2028}", &[("k\n".to_owned(), "v\" x=\"1".to_owned())]);
+        assert_eq!(
+            log.lines(),
+            [(Level::Info, r#"a\nb\r\u{1b}[2J\u{202e}c\u{2028} k\n="v\" x=\"1""#.to_owned())]
+        );
+    }
+
+    #[test]
+    fn h24_a_call_has_a_share_of_the_log_and_one_line_says_that_it_is_used_up() {
+        let log = log(200);
+        for _ in 0..1000 {
+            log.write(Level::Info, &"x".repeat(1000), &[]);
+        }
+        let lines = log.lines();
+        assert_eq!(lines.len(), 4);
+        assert!(lines[..3].iter().all(|(_, line)| line.len() == 64));
+        assert!(lines[3].1.contains("used up"));
+        assert_eq!(log.written_bytes(), 192);
+    }
+
+    #[test]
+    fn a_cut_never_splits_a_character() {
+        assert_eq!(escaped("aää", 4), "aä");
+        assert_eq!(escaped("日本", 5), "日");
+    }
+
+    #[test]
+    fn h16_output_becomes_lines_and_a_line_without_an_end_is_bounded() {
+        let log = log(1000);
+        let mut output = GuestOutput::new(log.clone(), Level::Warn);
+        output.write(Bytes::from_static(b"one\ntw")).unwrap();
+        output.write(Bytes::from_static(b"o\n")).unwrap();
+        for _ in 0..100 {
+            output.write(Bytes::from(vec![b'x'; 4096])).unwrap();
+        }
+        assert!(output.begun.lock().unwrap().len() <= 64);
+        output.finish();
+        let lines: Vec<_> = log.lines().into_iter().map(|(_, line)| line).collect();
+        assert_eq!(lines, ["one".to_owned(), "two".to_owned(), "x".repeat(64)]);
+    }
+}

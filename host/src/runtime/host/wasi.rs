@@ -1,0 +1,108 @@
+//! The part of WASI that standard libraries need: clocks, random numbers, streams, and a command line with nothing on
+//! it. No files, no sockets, no HTTP: those interfaces are not linked, and a component that imports them is refused
+//! when it is loaded.
+
+use std::time::{Duration, Instant};
+
+use wasmtime::component::{HasData, Linker, ResourceTable};
+use wasmtime_wasi::cli::{WasiCli, WasiCliView as _};
+use wasmtime_wasi::clocks::{HostMonotonicClock, HostWallClock, WasiClocks, WasiClocksView as _};
+use wasmtime_wasi::p2::bindings::{cli, clocks, random};
+use wasmtime_wasi::random::{WasiRandom, WasiRandomView as _};
+use wasmtime_wasi::{WasiView as _, p2};
+
+use super::CallState;
+use crate::model::UnixMillis;
+
+/// The interfaces that [`add_to_linker`] links, in any patch of version 0.2.
+pub(crate) const INTERFACES: [&str; 18] = [
+    "wasi:io/error",
+    "wasi:io/poll",
+    "wasi:io/streams",
+    "wasi:clocks/monotonic-clock",
+    "wasi:clocks/wall-clock",
+    "wasi:random/random",
+    "wasi:random/insecure",
+    "wasi:random/insecure-seed",
+    "wasi:cli/environment",
+    "wasi:cli/exit",
+    "wasi:cli/stdin",
+    "wasi:cli/stdout",
+    "wasi:cli/stderr",
+    "wasi:cli/terminal-input",
+    "wasi:cli/terminal-output",
+    "wasi:cli/terminal-stdin",
+    "wasi:cli/terminal-stdout",
+    "wasi:cli/terminal-stderr",
+];
+
+/// One millisecond: finer clocks would measure what other calls do.
+const GRAIN: Duration = Duration::from_millis(1);
+
+/// The wall clock of a call, which stands still.
+pub(super) struct FrozenClock(Duration);
+
+impl FrozenClock {
+    pub(super) fn new(now: UnixMillis) -> Self {
+        Self(Duration::from_millis(now.unsigned()))
+    }
+}
+
+impl HostWallClock for FrozenClock {
+    fn resolution(&self) -> Duration {
+        GRAIN
+    }
+
+    fn now(&self) -> Duration {
+        self.0
+    }
+}
+
+/// Whole milliseconds since the call began.
+pub(super) struct CoarseClock(Instant);
+
+impl CoarseClock {
+    pub(super) fn start() -> Self {
+        Self(Instant::now())
+    }
+}
+
+impl HostMonotonicClock for CoarseClock {
+    fn resolution(&self) -> u64 {
+        1_000_000
+    }
+
+    fn now(&self) -> u64 {
+        let millis = u64::try_from(self.0.elapsed().as_millis()).unwrap_or(u64::MAX);
+        millis.saturating_mul(1_000_000)
+    }
+}
+
+struct Io;
+
+impl HasData for Io {
+    type Data<'a> = &'a mut ResourceTable;
+}
+
+/// Links interface by interface, so that what is not named here does not exist.
+pub(super) fn add_to_linker(l: &mut Linker<CallState>) -> wasmtime::Result<()> {
+    p2::bindings::io::error::add_to_linker::<_, Io>(l, |state| state.ctx().table)?;
+    p2::bindings::io::poll::add_to_linker::<_, Io>(l, |state| state.ctx().table)?;
+    p2::bindings::io::streams::add_to_linker::<_, Io>(l, |state| state.ctx().table)?;
+    clocks::monotonic_clock::add_to_linker::<_, WasiClocks>(l, CallState::clocks)?;
+    clocks::wall_clock::add_to_linker::<_, WasiClocks>(l, CallState::clocks)?;
+    random::random::add_to_linker::<_, WasiRandom>(l, CallState::random)?;
+    random::insecure::add_to_linker::<_, WasiRandom>(l, CallState::random)?;
+    random::insecure_seed::add_to_linker::<_, WasiRandom>(l, CallState::random)?;
+    cli::environment::add_to_linker::<_, WasiCli>(l, CallState::cli)?;
+    cli::exit::add_to_linker::<_, WasiCli>(l, CallState::cli)?;
+    cli::stdin::add_to_linker::<_, WasiCli>(l, CallState::cli)?;
+    cli::stdout::add_to_linker::<_, WasiCli>(l, CallState::cli)?;
+    cli::stderr::add_to_linker::<_, WasiCli>(l, CallState::cli)?;
+    cli::terminal_input::add_to_linker::<_, WasiCli>(l, CallState::cli)?;
+    cli::terminal_output::add_to_linker::<_, WasiCli>(l, CallState::cli)?;
+    cli::terminal_stdin::add_to_linker::<_, WasiCli>(l, CallState::cli)?;
+    cli::terminal_stdout::add_to_linker::<_, WasiCli>(l, CallState::cli)?;
+    cli::terminal_stderr::add_to_linker::<_, WasiCli>(l, CallState::cli)?;
+    Ok(())
+}
