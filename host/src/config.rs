@@ -11,3 +11,13 @@ pub mod settings;
 pub use layers::{ConfigError, Layers, Source};
 pub use secrets::Secrets;
 pub use settings::{AppSettings, Config, LimitOverrides};
+
+/// The variables of the environment that are this program's, read in one place.
+pub fn environment() -> Vec<(String, String)> {
+    #[expect(clippy::disallowed_methods, reason = "the environment is read here, and nowhere else")]
+    let variables = std::env::vars_os();
+    variables
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, _)| name.starts_with("AIRLOCK_") || name == "SESSION_SECRET")
+        .collect()
+}

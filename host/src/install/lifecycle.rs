@@ -129,6 +129,19 @@ impl Installs {
         Ok(provable.map(|row| Attempt::new(Tenant::new(row))))
     }
 
+    /// The `app_id` of an app: what the operator set, else what an install has proven.
+    pub async fn app_id_of(&self, slug: &Slug) -> Result<Option<AppId>, StoreError> {
+        match self.0.app_ids.get(slug) {
+            Some(configured) => Ok(Some(configured.clone())),
+            None => pins::find(&mut *self.0.database.read().await?, slug).await,
+        }
+    }
+
+    /// Whether an install of that id is active.
+    pub fn is_active(&self, install: &InstallId) -> bool {
+        self.0.live.find(install).is_some()
+    }
+
     /// A stored attempt in whatever state, for telling its guest.
     pub async fn stored(&self, install: &InstallId, attempt: i64) -> Result<Option<Tenant>, StoreError> {
         let row = installs::find(&mut *self.0.database.read().await?, install, attempt).await?;
