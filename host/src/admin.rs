@@ -1,0 +1,84 @@
+//! The operator's side: a listener of its own, on loopback by default, with health, readiness and facts about the host.
+//!
+//! `GET /health`: the process answers. `GET /ready`: it can serve, or 503 saying what is missing. Everything else wants
+//! the admin token: `GET /info` counts apps and installs, `GET /apps`, `GET /apps/{slug}` and `GET /installs` are what the
+//! operator's commands show. Nothing of it exists on the public listener.
+
+mod guard;
+mod reports;
+mod routes;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::get;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use url::Url;
+
+use crate::install::{Endpoints, Installs};
+use crate::model::Clock;
+use crate::runtime::Runtime;
+
+pub use reports::{AppLine, AppReport, AskedPermission, InstallLine, Reports, install_line};
+
+/// The parts that the admin floor is built from.
+#[derive(Clone)]
+pub struct AdminParts {
+    /// The installs and their lifecycle.
+    pub installs: Installs,
+    /// The secrets in Cloud's addresses: the operator registers them.
+    pub endpoints: Endpoints,
+    /// The apps.
+    pub runtime: Runtime,
+    /// How the world reaches the public listener, once that is known.
+    pub public_url: Option<Url>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// What a caller must show for everything but health and readiness. Without one, nobody is let in.
+    pub token: Option<AdminToken>,
+}
+
+/// The admin token, kept as its digest: nothing here can tell the token itself.
+#[derive(Clone)]
+pub struct AdminToken([u8; 32]);
+
+impl AdminToken {
+    /// From the token's text. None for fewer than 32 bytes, which is no secret.
+    pub fn new(token: &str) -> Option<Self> {
+        (token.len() >= 32).then(|| Self(Sha256::digest(token.as_bytes()).into()))
+    }
+
+    /// Whether this is the token. Compared in constant time.
+    fn matches(&self, shown: &str) -> bool {
+        let shown: [u8; 32] = Sha256::digest(shown.as_bytes()).into();
+        self.0.ct_eq(&shown).into()
+    }
+}
+
+impl std::fmt::Debug for AdminToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("AdminToken([redacted])")
+    }
+}
+
+/// The admin listener's routes, with the guard around them.
+pub fn router(parts: AdminParts) -> Router {
+    let operators_only = Router::new()
+        .route("/info", get(routes::info))
+        .route("/apps", get(routes::apps))
+        .route("/apps/{slug}", get(routes::app))
+        .route("/installs", get(routes::installs))
+        .route_layer(from_fn_with_state(parts.clone(), guard::require_token));
+    Router::new()
+        .route("/health", get(routes::health))
+        .route("/ready", get(routes::ready))
+        .merge(operators_only)
+        .fallback(routes::nothing_here)
+        .layer(from_fn(guard::guard))
+        .with_state(parts)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,154 @@
+//! The operator's listener: what stands open, what wants the token, and who is not spoken to at all.
+
+use std::collections::BTreeMap;
+
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use tower::ServiceExt as _;
+
+use super::*;
+use crate::cloud::{Cloud, CloudSettings, Transport};
+use crate::install::GuestStore;
+use crate::model::{ManualClock, Slug, UnixMillis};
+use crate::runtime::{RuntimeSettings, Services};
+use crate::secret::{Keyring, SecretList};
+use crate::store::Database;
+
+const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+
+/// A host without apps and installs. The folder holds its database.
+async fn parts(folder: &tempfile::TempDir) -> AdminParts {
+    let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(UnixMillis::new(1_800_000_000_000)));
+    let database = Database::open(&folder.path().join("test.db"))
+        .await
+        .unwrap();
+    let list = SecretList::parse('k', &SecretList::generate('k', 1)).unwrap();
+    let keyring = Arc::new(Keyring::new(list).unwrap());
+    let installs = Installs::open(
+        database.clone(),
+        keyring.clone(),
+        clock.clone(),
+        BTreeMap::new(),
+    )
+    .await
+    .unwrap();
+    let endpoints = Endpoints::open(database.clone(), keyring.clone(), clock.clone())
+        .await
+        .unwrap();
+    endpoints
+        .ensure(&Slug::parse("kyc").unwrap())
+        .await
+        .unwrap();
+    let settings = CloudSettings {
+        api_url: "http://127.0.0.1:9".parse().unwrap(),
+        instance_id_on_alerts: true,
+        allow_detokenize: false,
+    };
+    let cloud = Cloud::new(Transport::new(settings).unwrap(), installs.clone());
+    let guest_store = GuestStore::new(database, keyring, clock.clone());
+    let services = Services {
+        cloud,
+        guest_store,
+        clock: clock.clone(),
+    };
+    AdminParts {
+        installs,
+        endpoints,
+        runtime: Runtime::new(RuntimeSettings::default(), services).unwrap(),
+        public_url: None,
+        clock,
+        token: AdminToken::new(TOKEN),
+    }
+}
+
+async fn ask(parts: &AdminParts, path: &str, token: Option<&str>) -> (StatusCode, String) {
+    let mut request = Request::get(path).header("host", "127.0.0.1:9090");
+    if let Some(token) = token {
+        request = request.header("authorization", format!("Bearer {token}"));
+    }
+    let response = router(parts.clone())
+        .oneshot(request.body(Body::empty()).unwrap())
+        .await
+        .unwrap();
+    assert_eq!(
+        response.headers()["content-security-policy"],
+        "default-src 'none'; frame-ancestors 'none'"
+    );
+    assert_eq!(response.headers()["cache-control"], "no-store");
+    let status = response.status();
+    let body = axum::body::to_bytes(response.into_body(), usize::MAX)
+        .await
+        .unwrap();
+    (status, String::from_utf8(body.to_vec()).unwrap())
+}
+
+#[test]
+fn only_the_token_matches_and_it_is_never_printed() {
+    let token = AdminToken::new(TOKEN).unwrap();
+    assert!(token.matches(TOKEN));
+    assert!(!token.matches(&TOKEN.to_uppercase()));
+    assert!(!token.matches(""));
+    assert_eq!(format!("{token:?}"), "AdminToken([redacted])");
+    assert!(AdminToken::new("short").is_none());
+}
+
+#[tokio::test]
+async fn health_and_readiness_stand_open_and_the_rest_wants_the_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut parts = parts(&folder).await;
+    assert_eq!(
+        ask(&parts, "/health", None).await,
+        (StatusCode::OK, r#"{"status":"ok"}"#.to_owned())
+    );
+    assert_eq!(ask(&parts, "/ready", None).await.0, StatusCode::OK);
+    for path in ["/info", "/apps", "/apps/kyc", "/installs"] {
+        for token in [
+            None,
+            Some(""),
+            Some("wrong"),
+            Some("0123456789abcdef0123456789abcdeF"),
+        ] {
+            assert_eq!(
+                ask(&parts, path, token).await.0,
+                StatusCode::UNAUTHORIZED,
+                "{path} {token:?}"
+            );
+        }
+    }
+    assert_eq!(
+        ask(&parts, "/apps", Some(TOKEN)).await,
+        (StatusCode::OK, "[]".to_owned())
+    );
+    assert_eq!(
+        ask(&parts, "/installs", Some(TOKEN)).await,
+        (StatusCode::OK, "[]".to_owned())
+    );
+    assert_eq!(
+        ask(&parts, "/apps/other", Some(TOKEN)).await.0,
+        StatusCode::NOT_FOUND
+    );
+    assert_eq!(
+        ask(&parts, "/apps/%2e%2e", Some(TOKEN)).await.0,
+        StatusCode::NOT_FOUND
+    );
+    let (status, info) = ask(&parts, "/info", Some(TOKEN)).await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(info.contains(r#""serving":0"#), "{info}");
+
+    parts.token = None;
+    assert_eq!(
+        ask(&parts, "/info", Some(TOKEN)).await.0,
+        StatusCode::UNAUTHORIZED
+    );
+}
+
+#[tokio::test]
+async fn a_database_that_is_gone_makes_the_host_unready() {
+    let folder = tempfile::tempdir().unwrap();
+    let parts = parts(&folder).await;
+    parts.installs.database().close().await;
+    let (status, body) = ask(&parts, "/ready", None).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(body.contains("does not answer"), "{body}");
+    assert_eq!(ask(&parts, "/health", None).await.0, StatusCode::OK);
+}

@@ -1,0 +1,92 @@
+//! In development: tells an open portal at once which version of its app is live.
+//!
+//! Server-sent events: `digest` with the version, first on connecting and then at each change; `end` when the session is
+//! over. A portal in production learns the same from the answers of its API.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+
+use super::Web;
+use super::error::WebError;
+use super::extract::{Portal, SameOrigin, install_of};
+
+/// How often the registry is looked at. Looking costs a pointer and a text comparison.
+const PAUSE: Duration = Duration::from_millis(250);
+const PING: Duration = Duration::from_secs(15);
+
+/// What one portal has been told.
+struct Watch {
+    web: Web,
+    portal: Portal,
+    told: Option<String>,
+    ended: bool,
+}
+
+/// Streams the live version. Not served outside of development.
+pub(super) async fn watch(
+    State(web): State<Web>,
+    _proof: SameOrigin,
+    portal: Portal,
+) -> Result<Response, WebError> {
+    if !web.settings().development {
+        return Err(WebError::NotFound);
+    }
+    let watch = Watch {
+        web,
+        portal,
+        told: None,
+        ended: false,
+    };
+    let events = stream::unfold(watch, |mut watch| async move {
+        let event = watch.next().await?;
+        Some((Ok::<_, Infallible>(event), watch))
+    });
+    Ok(Sse::new(events)
+        .keep_alive(KeepAlive::new().interval(PING))
+        .into_response())
+}
+
+impl Watch {
+    /// The next event; none once the session has ended or the host is stopping.
+    async fn next(&mut self) -> Option<Event> {
+        while !self.ended {
+            if !self.is_live() {
+                self.ended = true;
+                return Some(Event::default().event("end").data("over"));
+            }
+            let digest = self.digest();
+            if digest.is_some() && digest != self.told {
+                self.told.clone_from(&digest);
+                return Some(
+                    Event::default()
+                        .event("digest")
+                        .data(digest.unwrap_or_default()),
+                );
+            }
+            tokio::select! {
+                () = tokio::time::sleep(PAUSE) => {}
+                () = self.web.0.parts.stopping.cancelled() => return None,
+            }
+        }
+        None
+    }
+
+    fn is_live(&self) -> bool {
+        let session = self.portal.session();
+        session.expires() > self.web.now() && install_of(&self.web, session).is_ok()
+    }
+
+    fn digest(&self) -> Option<String> {
+        let app = self
+            .web
+            .runtime()
+            .registry()
+            .find(self.portal.install().slug())?;
+        app.digest().map(str::to_owned)
+    }
+}
