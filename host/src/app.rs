@@ -1,0 +1,244 @@
+//! Wiring: from a configuration to a host that serves, and down again.
+//!
+//! [`Host::open`] takes the lock, opens the database and builds every floor; [`Host::serve`] runs the listeners until it is
+//! told to stop, then drains. Nothing is served before everything is open.
+
+mod drain;
+mod lock;
+mod log;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::info;
+use url::Url;
+
+use crate::admin::{self, AdminParts, AdminToken};
+use crate::cloud::{Cloud, CloudSettings, Transport};
+use crate::config::{Config, Secrets};
+use crate::install::{Endpoints, GuestStore, Installs};
+use crate::intake::{Intake, IntakeParts};
+use crate::model::{AppId, Clock, Slug};
+use crate::runtime::{AppOverrides, Limits, Runtime, RuntimeSettings, Services};
+use crate::secret::{Keyring, SecretList, Signer, random_name};
+use crate::store::Database;
+use crate::web::{self, Web, WebParts, WebSettings};
+
+pub use lock::{HostLock, Held};
+pub use log::start_log;
+
+/// Time that calls in flight get to end.
+const DRAIN: Duration = Duration::from_secs(25);
+
+/// The parts of a host that need no public address: enough for the commands that look and list.
+pub struct Host {
+    config: Config,
+    lock: HostLock,
+    clock: Arc<dyn Clock>,
+    installs: Installs,
+    endpoints: Endpoints,
+    guest_store: GuestStore,
+    cloud: Cloud,
+    runtime: Runtime,
+}
+
+impl Host {
+    /// Takes the lock, opens the database and builds the floors up to the runtime. No package is loaded yet.
+    pub async fn open(config: Config, secrets: &Secrets, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+        make_data_dir(&config.data_dir)?;
+        let lock = HostLock::take(&config.data_dir)?;
+        let keyring = Arc::new(keyring(secrets)?);
+        let database = Database::open(&config.database).await?;
+        let app_ids = app_ids(&config);
+        let installs = Installs::open(database.clone(), keyring.clone(), clock.clone(), app_ids)
+            .await
+            .context("opening the installs")?;
+        let endpoints = Endpoints::open(database.clone(), keyring.clone(), clock.clone())
+            .await
+            .context("opening the address secrets")?;
+        let guest_store = GuestStore::new(database, keyring, clock.clone());
+        let cloud = Cloud::new(Transport::new(cloud_settings(&config))?, installs.clone());
+        let services =
+            Services { cloud: cloud.clone(), guest_store: guest_store.clone(), clock: clock.clone() };
+        let runtime = Runtime::new(runtime_settings(&config), services).context("starting the sandbox")?;
+        Ok(Self { config, lock, clock, installs, endpoints, guest_store, cloud, runtime })
+    }
+
+    /// Loads every package and makes the address secrets that are missing. A broken package stops only itself.
+    pub async fn load_packages(&self) -> anyhow::Result<()> {
+        self.runtime.load_folder(&self.config.plugins).await;
+        for app in self.runtime.registry().list() {
+            self.endpoints.ensure(app.slug()).await.context("making the address secrets")?;
+        }
+        Ok(())
+    }
+
+    /// The configuration it was opened with.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The installs.
+    pub fn installs(&self) -> &Installs {
+        &self.installs
+    }
+
+    /// The address secrets.
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
+    }
+
+    /// The apps.
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    fn admin_parts(&self, public_url: Option<&Url>, token: Option<AdminToken>) -> AdminParts {
+        AdminParts {
+            installs: self.installs.clone(),
+            endpoints: self.endpoints.clone(),
+            runtime: self.runtime.clone(),
+            public_url: public_url.cloned(),
+            clock: self.clock.clone(),
+            token,
+        }
+    }
+
+    /// What the operator's commands read, for a host that does not serve.
+    pub fn reports(&self) -> admin::Reports {
+        admin::Reports::new(&self.admin_parts(self.config.public_url.as_ref(), None))
+    }
+
+    /// Serves until `stopping` is cancelled, then lets calls in flight end.
+    pub async fn serve(
+        self,
+        public: TcpListener,
+        operator: TcpListener,
+        signer: Signer,
+        development: bool,
+        stopping: CancellationToken,
+    ) -> anyhow::Result<()> {
+        let public_url = self.config.required_public_url()?.clone();
+        let tasks = TaskTracker::new();
+        let intake = Intake::new(IntakeParts {
+            installs: self.installs.clone(),
+            cloud: self.cloud.clone(),
+            runtime: self.runtime.clone(),
+            guest_store: self.guest_store.clone(),
+            clock: self.clock.clone(),
+        });
+        let web = Web::new(WebParts {
+            settings: WebSettings {
+                public_url: public_url.clone(),
+                frame_ancestors: self.config.frame_ancestors.clone(),
+                session_ttl: self.config.session_ttl,
+                development,
+            },
+            installs: self.installs.clone(),
+            endpoints: self.endpoints.clone(),
+            intake: intake.clone(),
+            signer,
+            runtime: self.runtime.clone(),
+            clock: self.clock.clone(),
+            tasks: tasks.clone(),
+            stopping: stopping.clone(),
+        })?;
+        let token = random_name();
+        let address = operator.local_addr().context("reading the operator's address")?;
+        self.lock.announce(address, &token)?;
+        let parts = self.admin_parts(Some(&public_url), AdminToken::new(&token));
+        info!(public_url = %public_url, listen = %public.local_addr()?, "Serving at {public_url}");
+        let intake_task = tokio::spawn(intake.run(stopping.clone()));
+        let public_server = drain::serve(public, web::router(web), stopping.clone(), DRAIN);
+        let operator_server = drain::serve(operator, admin::router(parts), stopping.clone(), DRAIN);
+        let (public_result, operator_result) = tokio::join!(public_server, operator_server);
+        stopping.cancel();
+        tasks.close();
+        let _ = tokio::time::timeout(DRAIN, tasks.wait()).await;
+        let _ = tokio::time::timeout(DRAIN, intake_task).await;
+        self.installs.database().close().await;
+        info!("Stopped");
+        public_result.and(operator_result)
+    }
+}
+
+/// The signer of tokens, from the list of secrets or from the platform's own variable.
+pub fn signer(secrets: &Secrets) -> anyhow::Result<Signer> {
+    if let Some(list) = &secrets.session_secrets {
+        return Ok(Signer::new(SecretList::parse('s', list).context("AIRLOCK_SESSION_SECRETS")?));
+    }
+    let Some(secret) = &secrets.session_secret else {
+        anyhow::bail!(
+            "AIRLOCK_SESSION_SECRETS is not set: it signs portal sessions; \
+             make one with `airlock keys generate`, or set SESSION_SECRET to at least 32 random bytes"
+        );
+    };
+    Signer::from_session_secret(secret).context("SESSION_SECRET must be at least 32 random bytes")
+}
+
+fn keyring(secrets: &Secrets) -> anyhow::Result<Keyring> {
+    let list = SecretList::parse('k', secrets.master_keys()?).context("AIRLOCK_MASTER_KEYS")?;
+    Keyring::new(list).context("AIRLOCK_MASTER_KEYS")
+}
+
+fn cloud_settings(config: &Config) -> CloudSettings {
+    CloudSettings {
+        api_url: config.cloud_api_url.clone(),
+        instance_id_on_alerts: config.instance_id_on_alerts,
+        allow_detokenize: config.allow_detokenize,
+    }
+}
+
+fn app_ids(config: &Config) -> BTreeMap<Slug, AppId> {
+    let set = config.apps.iter().filter_map(|(slug, app)| Some((slug.clone(), app.app_id.clone()?)));
+    set.collect()
+}
+
+fn runtime_settings(config: &Config) -> RuntimeSettings {
+    let mut limits = Limits::default();
+    let values = config.limits;
+    for (call, (cpu, wall, calls)) in
+        [(&mut limits.portal, values.portal), (&mut limits.background, values.background)]
+    {
+        call.cpu = Duration::from_millis(cpu);
+        call.wall = Duration::from_millis(wall);
+        call.cloud_calls = u32::try_from(calls).unwrap_or(u32::MAX);
+    }
+    let size = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    limits.memory_bytes = size(values.memory_mib).saturating_mul(1024 * 1024);
+    limits.running = size(values.running);
+    limits.waiting = size(values.waiting);
+    let apps = config.apps.iter().map(|(slug, app)| (slug.clone(), overrides(app, &limits))).collect();
+    RuntimeSettings { limits, apps, ..RuntimeSettings::default() }
+}
+
+fn overrides(app: &crate::config::AppSettings, general: &Limits) -> AppOverrides {
+    let mut limits = general.clone();
+    if let Some(cpu) = app.limits.cpu_ms {
+        limits.portal.cpu = Duration::from_millis(cpu);
+    }
+    if let Some(wall) = app.limits.wall_ms {
+        limits.portal.wall = Duration::from_millis(wall);
+    }
+    if let Some(mib) = app.limits.memory_mib {
+        limits.memory_bytes = usize::try_from(mib).unwrap_or(usize::MAX).saturating_mul(1024 * 1024);
+    }
+    if let Some(calls) = app.limits.cloud_calls {
+        limits.portal.cloud_calls = u32::try_from(calls).unwrap_or(u32::MAX);
+    }
+    AppOverrides { limits, settings: app.settings.clone(), enabled: app.enabled.unwrap_or(true) }
+}
+
+fn make_data_dir(path: &Path) -> anyhow::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path).with_context(|| format!("making the folder {}", path.display()))
+}

@@ -1,0 +1,107 @@
+//! `data/airlock.lock`: one host for one folder of state, and how the commands find it.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read as _, Seek as _, Write as _};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+const LOCK: &str = "airlock.lock";
+const TOKEN: &str = "admin.token";
+
+/// The lock of a folder of state. It is free again when this is dropped, or when the process ends in any way.
+#[derive(Debug)]
+pub struct HostLock {
+    file: File,
+    folder: PathBuf,
+}
+
+/// A host that holds the lock: where its operator's listener is, and the token that opens it.
+pub struct Held {
+    /// The operator's listener; none while the host is still starting.
+    pub address: Option<SocketAddr>,
+    /// The token, from a file that only the owner can read.
+    pub token: String,
+}
+
+impl HostLock {
+    /// Takes the lock, or says who may have it.
+    pub fn take(folder: &Path) -> anyhow::Result<Self> {
+        let path = folder.join(LOCK);
+        let file = open_private(&path).with_context(|| format!("opening {}", path.display()))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { file, folder: folder.to_owned() }),
+            Err(TryLockError::WouldBlock) => anyhow::bail!(
+                "another host is using {}; try: stop it, or set another --data-dir",
+                folder.display()
+            ),
+            Err(TryLockError::Error(error)) => {
+                Err(error).with_context(|| format!("locking {}", path.display()))
+            }
+        }
+    }
+
+    /// Tells the commands where the operator's listener is and what opens it.
+    pub fn announce(&self, address: SocketAddr, token: &str) -> anyhow::Result<()> {
+        let path = self.folder.join(TOKEN);
+        let mut file = open_private(&path).with_context(|| format!("writing {}", path.display()))?;
+        file.set_len(0)?;
+        file.write_all(token.as_bytes())?;
+        let mut lock = &self.file;
+        lock.set_len(0)?;
+        lock.rewind()?;
+        lock.write_all(address.to_string().as_bytes()).context("writing the lock")
+    }
+
+    /// The host that holds the lock, if one does.
+    pub fn holder(folder: &Path) -> anyhow::Result<Option<Held>> {
+        let path = folder.join(LOCK);
+        let mut file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error).with_context(|| format!("opening {}", path.display())),
+        };
+        // A shared lock is refused while the host holds its own; taken, it is given back at once.
+        match file.try_lock_shared() {
+            Ok(()) => return Ok(None),
+            Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(error)) => {
+                return Err(error).with_context(|| format!("locking {}", path.display()));
+            }
+        }
+        let mut text = String::new();
+        file.read_to_string(&mut text)?;
+        let token = std::fs::read_to_string(folder.join(TOKEN)).unwrap_or_default();
+        Ok(Some(Held { address: text.trim().parse().ok(), token: token.trim().to_owned() }))
+    }
+}
+
+/// Opens or makes a file that only its owner can read.
+fn open_private(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_host_is_refused_and_the_first_one_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(HostLock::holder(folder.path()).unwrap().is_none());
+        let lock = HostLock::take(folder.path()).unwrap();
+        lock.announce("127.0.0.1:9090".parse().unwrap(), "token").unwrap();
+        let error = HostLock::take(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("another host is using"), "{error}");
+        let held = HostLock::holder(folder.path()).unwrap().unwrap();
+        assert_eq!(held.address.unwrap().to_string(), "127.0.0.1:9090");
+        assert_eq!(held.token, "token");
+        drop(lock);
+        assert!(HostLock::holder(folder.path()).unwrap().is_none());
+    }
+}

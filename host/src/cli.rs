@@ -1,0 +1,166 @@
+//! The command line: `airlock --help` is its description.
+//!
+//! Exit codes: 0 done, 1 it failed, 2 the command was not understood. An error says what failed, why, and what to try.
+
+mod apps;
+mod ask;
+mod build;
+mod config;
+#[cfg(feature = "dev")]
+mod dev;
+mod installs;
+mod keys;
+mod migrate;
+mod output;
+mod serve;
+mod setup;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::{Config, ConfigError, Layers, Secrets};
+
+/// Airlock hosts Blnk Custom Apps: WebAssembly components behind checked permissions.
+#[derive(Debug, Parser)]
+#[command(name = "airlock", version, about, propagate_version = true, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start a simulated Cloud, this host and the sample apps, for development
+    #[cfg(feature = "dev")]
+    Dev(dev::DevArgs),
+    /// Serve in production
+    Serve(CommonArgs),
+    /// Build an app and lay its package into the folder of packages
+    Build(build::BuildArgs),
+    /// Look at the apps in the folder of packages
+    #[command(subcommand)]
+    Apps(apps::AppsCommand),
+    /// Look at installs
+    #[command(subcommand)]
+    Installs(installs::InstallsCommand),
+    /// Make keys
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
+    /// Bring the database's tables to this version
+    Migrate(CommonArgs),
+    /// Look at the configuration
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+}
+
+/// Flags that most commands share. Each beats the environment and the file.
+#[derive(Debug, Clone, Default, Args)]
+struct CommonArgs {
+    /// The configuration file [default: airlock.toml, if it is there]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where the public listener binds
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// Where the operator's listener binds
+    #[arg(long, value_name = "ADDRESS")]
+    admin_listen: Option<String>,
+    /// The origin under which Cloud and browsers reach this host
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
+    /// The folder of packages
+    #[arg(long, value_name = "FOLDER")]
+    plugins: Option<String>,
+    /// The folder of the database and other state
+    #[arg(long, value_name = "FOLDER")]
+    data_dir: Option<String>,
+}
+
+/// How a command prints what it found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum Format {
+    /// For people
+    #[default]
+    Table,
+    /// For scripts
+    Json,
+}
+
+impl CommonArgs {
+    /// Every layer: defaults, the file, the environment, these flags.
+    fn layers(&self) -> Result<Layers, ConfigError> {
+        let mut layers = Layers::defaults();
+        match &self.config {
+            Some(path) => layers.add_file(path, true)?,
+            None => layers.add_file("airlock.toml".as_ref(), false)?,
+        }
+        layers.add_environment(crate::config::environment())?;
+        for (flag, name, value) in [
+            ("listen", "listen", &self.listen),
+            ("admin-listen", "admin_listen", &self.admin_listen),
+            ("public-url", "public_url", &self.public_url),
+            ("plugins", "plugins", &self.plugins),
+            ("data-dir", "data_dir", &self.data_dir),
+        ] {
+            if let Some(text) = value {
+                layers.add_flag(flag, name, text)?;
+            }
+        }
+        Ok(layers)
+    }
+
+    fn config(&self) -> anyhow::Result<Config> {
+        Ok(Config::from_layers(&self.layers()?)?)
+    }
+}
+
+fn secrets() -> anyhow::Result<Secrets> {
+    Ok(Secrets::read(&crate::config::environment())?)
+}
+
+/// Runs a command line; `arguments` begins with the program's name.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come this way too, with exit code 0.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    match dispatch(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::failure(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(command: Command) -> anyhow::Result<()> {
+    match command {
+        #[cfg(feature = "dev")]
+        Command::Dev(args) => setup::block_on(dev::run(args)),
+        Command::Serve(args) => setup::block_on(serve::run(args)),
+        Command::Build(args) => setup::block_on(build::run(args)),
+        Command::Apps(command) => setup::block_on(apps::run(command)),
+        Command::Installs(command) => setup::block_on(installs::run(command)),
+        Command::Keys(command) => keys::run(&command),
+        Command::Migrate(args) => setup::block_on(migrate::run(args)),
+        Command::Config(command) => config::run(command),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+}

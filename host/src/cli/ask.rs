@@ -1,0 +1,56 @@
+//! Asking a running host, or reading its folders when none runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use serde::de::DeserializeOwned;
+
+use super::{CommonArgs, secrets};
+use crate::app::{Held, Host, HostLock};
+use crate::model::SystemClock;
+
+/// Who answers a command.
+pub(super) enum Answerer {
+    /// A running host, by its operator's listener.
+    Running(Asking),
+    /// This process, which holds the lock meanwhile.
+    Here(Box<Host>),
+}
+
+/// A running host.
+pub(super) struct Asking {
+    client: reqwest::Client,
+    held: Held,
+}
+
+/// Finds the running host of a folder of state, or opens the folder.
+pub(super) async fn answerer(args: &CommonArgs) -> anyhow::Result<Answerer> {
+    let config = args.config()?;
+    if let Some(held) = HostLock::holder(&config.data_dir)? {
+        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build()?;
+        return Ok(Answerer::Running(Asking { client, held }));
+    }
+    crate::app::start_log("warn", false)?;
+    let host = Host::open(config, &secrets()?, Arc::new(SystemClock::new())).await?;
+    Ok(Answerer::Here(Box::new(host)))
+}
+
+impl Asking {
+    /// Reads a report. None if the host says that there is no such thing.
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<Option<T>> {
+        let address = self.held.address.context("a host is starting there; try again in a moment")?;
+        let response = self
+            .client
+            .get(format!("http://{address}{path}"))
+            .bearer_auth(&self.held.token)
+            .send()
+            .await
+            .with_context(|| format!("asking the running host at {address}"))?;
+        if response.status() == reqwest::StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        let response = response.error_for_status().context("the running host refused")?;
+        Ok(Some(response.json().await.context("reading the running host's answer")?))
+    }
+}

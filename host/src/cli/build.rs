@@ -1,0 +1,206 @@
+//! `airlock build`: run an app's own build command, check what came out, lay it into the folder of packages.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Instant;
+
+use anyhow::{Context as _, bail, ensure};
+use clap::Args;
+use tokio::process::Command;
+
+use super::{CommonArgs, output};
+use crate::config::secrets;
+use crate::model::Slug;
+use crate::runtime::{Manifest, Package, check_package};
+
+/// Where packages are laid out before they are swapped in. The host ignores folders that begin with a dot.
+const STAGING: &str = ".staging";
+
+#[derive(Debug, Args)]
+pub(super) struct BuildArgs {
+    /// The app's folder, the one with `app.toml` [default: this folder, or every app in guests/]
+    app: Option<PathBuf>,
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+/// Builds one app, or all that are here.
+pub(super) async fn run(args: BuildArgs) -> anyhow::Result<()> {
+    let plugins = args.common.config()?.plugins;
+    let folders = match args.app {
+        Some(folder) => vec![folder],
+        None => apps_here()?,
+    };
+    for folder in folders {
+        let built = build(&folder, &plugins).await?;
+        output::text(&format!("Built {} into {}", built.slug, built.package.display()));
+    }
+    Ok(())
+}
+
+/// What a build gave.
+pub(super) struct Built {
+    /// The app.
+    pub(super) slug: Slug,
+    /// Its package.
+    pub(super) package: PathBuf,
+}
+
+/// The app of this folder, else every app of `guests/`.
+pub(super) fn apps_here() -> anyhow::Result<Vec<PathBuf>> {
+    if Path::new("app.toml").is_file() {
+        return Ok(vec![PathBuf::from(".")]);
+    }
+    let apps = sample_apps();
+    ensure!(
+        !apps.is_empty(),
+        "there is no app.toml here and no app in guests/; try: airlock build FOLDER"
+    );
+    Ok(apps)
+}
+
+/// Every folder of `guests/` that is an app, in the order of their names.
+pub(super) fn sample_apps() -> Vec<PathBuf> {
+    let entries = std::fs::read_dir("guests").into_iter().flatten().flatten();
+    let mut apps: Vec<PathBuf> =
+        entries.map(|entry| entry.path()).filter(|path| path.join("app.toml").is_file()).collect();
+    apps.sort();
+    apps
+}
+
+/// Builds the app in a folder into `plugins`. What stands there stays until the new package is whole and checked.
+pub(super) async fn build(folder: &Path, plugins: &Path) -> anyhow::Result<Built> {
+    let folder = std::fs::canonicalize(folder)
+        .with_context(|| format!("there is no folder {}", folder.display()))?;
+    let slug = slug_of(&folder)?;
+    let path = folder.join("app.toml");
+    let text = std::fs::read_to_string(&path).with_context(|| {
+        format!("reading {}; try: name the folder that holds the app's app.toml", path.display())
+    })?;
+    let manifest = Manifest::parse(&text).with_context(|| format!("in {}", path.display()))?;
+    let Some(build) = &manifest.build else {
+        bail!("{} has no [build] command, so there is nothing to build", path.display());
+    };
+    run_command(&slug, &folder, &build.command).await?;
+    let staged = stage(&folder, &build.output, plugins, &slug)?;
+    check(&staged).await.with_context(|| format!("the package of {slug} was built, but can't be served"))?;
+    let package = plugins.join(slug.as_str());
+    swap_in(&staged, &package).with_context(|| format!("laying the package into {}", package.display()))?;
+    let _ = std::fs::remove_dir_all(plugins.join(STAGING));
+    Ok(Built { slug, package })
+}
+
+fn slug_of(folder: &Path) -> anyhow::Result<Slug> {
+    let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    Slug::parse(name).map_err(|error| {
+        anyhow::anyhow!("the folder's name is the app's name, and {name:?} {error}; try: rename {}", folder.display())
+    })
+}
+
+/// Runs the app's own command in its folder, with its own target folder and without this program's secrets.
+async fn run_command(slug: &Slug, folder: &Path, command: &str) -> anyhow::Result<()> {
+    output::text(&format!("Building {slug}: {command}"));
+    let begun = Instant::now();
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg(command).current_dir(folder).stdin(Stdio::null()).kill_on_drop(true);
+    shell.env("CARGO_TARGET_DIR", folder.join("target"));
+    for (name, _) in crate::config::environment() {
+        shell.env_remove(name);
+    }
+    for name in secrets::VARIABLES {
+        shell.env_remove(name);
+    }
+    let status = shell.status().await.with_context(|| format!("running `{command}` in {}", folder.display()))?;
+    ensure!(
+        status.success(),
+        "the build command of {slug} failed ({status}): `{command}` in {}; its own words stand above",
+        folder.display()
+    );
+    output::text(&format!("Built {slug} in {:.1} s", begun.elapsed().as_secs_f32()));
+    Ok(())
+}
+
+/// Lays manifest, component and page side by side, away from where the host looks.
+fn stage(folder: &Path, component: &str, plugins: &Path, slug: &Slug) -> anyhow::Result<PathBuf> {
+    let staged = plugins.join(STAGING).join(slug.as_str());
+    if staged.exists() {
+        std::fs::remove_dir_all(&staged).with_context(|| format!("clearing {}", staged.display()))?;
+    }
+    std::fs::create_dir_all(&staged).with_context(|| format!("making {}", staged.display()))?;
+    let component = folder.join(component);
+    let copy = |from: &Path, to: PathBuf| {
+        std::fs::copy(from, &to).with_context(|| format!("copying {} to {}", from.display(), to.display()))
+    };
+    ensure!(
+        component.is_file(),
+        "the build command left no {}; try: set [build] output to what it makes",
+        component.display()
+    );
+    copy(&component, staged.join("app.wasm"))?;
+    copy(&folder.join("app.toml"), staged.join("app.toml"))?;
+    if folder.join("ui").is_dir() {
+        copy_folder(&folder.join("ui"), &staged.join("ui"))?;
+    }
+    Ok(staged)
+}
+
+fn copy_folder(from: &Path, to: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(to).with_context(|| format!("making {}", to.display()))?;
+    for entry in std::fs::read_dir(from).with_context(|| format!("reading {}", from.display()))? {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        let target = to.join(entry.file_name());
+        if kind.is_dir() {
+            copy_folder(&entry.path(), &target)?;
+        } else if kind.is_file() {
+            std::fs::copy(entry.path(), &target)
+                .with_context(|| format!("copying {}", entry.path().display()))?;
+        } else {
+            bail!("{} is neither a file nor a folder; a page may hold nothing else", entry.path().display());
+        }
+    }
+    Ok(())
+}
+
+/// Reads and compiles the package as a host would.
+async fn check(staged: &Path) -> anyhow::Result<()> {
+    let package = Package::read(staged)?;
+    for warning in check_package(package).await? {
+        output::text(&format!("warning: {warning}"));
+    }
+    Ok(())
+}
+
+/// Swaps the new package in: at once where the system can, else by two renames.
+fn swap_in(staged: &Path, package: &Path) -> std::io::Result<()> {
+    if !package.exists() {
+        return std::fs::rename(staged, package);
+    }
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        if renameat_with(CWD, staged, CWD, package, RenameFlags::EXCHANGE).is_ok() {
+            return Ok(());
+        }
+    }
+    let old = staged.with_extension("old");
+    std::fs::rename(package, &old)?;
+    std::fs::rename(staged, package)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_package_is_swapped_in_whole_and_the_old_one_is_gone_from_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let (staged, package) = (folder.path().join(".staging/kyc"), folder.path().join("kyc"));
+        std::fs::create_dir_all(&staged).unwrap();
+        std::fs::create_dir_all(&package).unwrap();
+        std::fs::write(staged.join("app.toml"), "new").unwrap();
+        std::fs::write(package.join("app.toml"), "old").unwrap();
+        swap_in(&staged, &package).unwrap();
+        assert_eq!(std::fs::read_to_string(package.join("app.toml")).unwrap(), "new");
+    }
+}

@@ -1,0 +1,57 @@
+//! `airlock config`.
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::{CommonArgs, Format, output};
+use crate::config::{Config, environment, secrets};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Check every value and show where it came from, secrets masked
+    Check(CheckArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    #[command(flatten)]
+    common: CommonArgs,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// Shows the effective configuration, or what is wrong with it.
+pub(super) fn run(command: ConfigCommand) -> anyhow::Result<()> {
+    let ConfigCommand::Check(args) = command;
+    let layers = args.common.layers()?;
+    let config = Config::from_layers(&layers)?;
+    let mut rows: Vec<[String; 3]> = layers
+        .iter()
+        .map(|(name, value, source)| [name.to_owned(), value.to_string(), source.to_string()])
+        .collect();
+    if layers.find("database.url").is_none() {
+        rows.push(["database.url".into(), format!("\"sqlite://{}\"", config.database.display()), "default".into()]);
+    }
+    if config.public_url.is_none() {
+        rows.push(["public_url".into(), "not set: `serve` needs it".into(), "-".into()]);
+    }
+    for variable in secrets::VARIABLES {
+        let set = environment().iter().any(|(name, value)| name == variable && !value.is_empty());
+        rows.push([variable.into(), if set { "••••••" } else { "not set" }.into(), if set { "environment" } else { "-" }.into()]);
+    }
+    match args.format {
+        Format::Table => {
+            let rows: Vec<Vec<String>> = rows.into_iter().map(Vec::from).collect();
+            output::table(&["KEY", "VALUE", "FROM"], &rows);
+            Ok(())
+        }
+        Format::Json => {
+            let rows: Vec<_> = rows
+                .iter()
+                .map(|[key, value, from]| json!({ "key": key, "value": value, "from": from }))
+                .collect();
+            output::json(&rows)
+        }
+    }
+}

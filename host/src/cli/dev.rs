@@ -1,0 +1,182 @@
+//! `airlock dev`: a simulated Cloud, the host and the sample apps, in one process.
+
+mod place;
+mod tools;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use airlock_cloud_sim::{CloudSim, Options, Registration};
+use anyhow::Context as _;
+use clap::Args;
+use tokio::net::TcpListener;
+
+use super::{build, output, setup};
+use crate::admin::{AppReport, Reports};
+use crate::app::{self, Host};
+use crate::config::{Config, Layers};
+use crate::model::{Slug, SystemClock};
+
+/// The operator's port stands this far from the public one.
+const ADMIN_OFFSET: u16 = 1010;
+
+#[derive(Debug, Args)]
+pub(super) struct DevArgs {
+    /// The host's port; the dashboard gets the next one
+    #[arg(long, default_value_t = 8080, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..=64000))]
+    port: u16,
+    /// An app's folder to build and serve besides those in guests/; may be given again
+    #[arg(long = "app", value_name = "FOLDER")]
+    apps: Vec<PathBuf>,
+    /// The origin under which the host is reached, where that is not 127.0.0.1
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
+    /// The folder of packages
+    #[arg(long, value_name = "FOLDER", default_value = "plugins")]
+    plugins: PathBuf,
+}
+
+/// Builds, starts and connects everything, then serves until a signal.
+pub(super) async fn run(args: DevArgs) -> anyhow::Result<()> {
+    let secrets = place::secrets()?;
+    let left_out = build_apps(&args).await;
+    let listeners = Listeners::bind(args.port).await?;
+    let stopping = setup::stop_on_signal()?;
+    let cloud = start_cloud(args.port).await?;
+    let config = config(&args, &cloud)?;
+    app::start_log(&config.log_filter, config.log_json)?;
+    output::text("Loading the apps. The first time each one is compiled, which takes some seconds");
+    let host = Host::open(config, &secrets, Arc::new(SystemClock::new()))
+        .await
+        .with_context(|| format!("starting the host; to begin anew, try: rm -r {}", place::FOLDER))?;
+    host.load_packages().await?;
+    let reports = host.reports();
+    let signer = app::signer(&secrets)?;
+    let serving = tokio::spawn(host.serve(listeners.public, listeners.operator, signer, true, stopping.clone()));
+    let reports_of_apps = register(&reports, &cloud).await?;
+    banner(&args, &cloud, &reports_of_apps, &left_out);
+    let served = serving.await.context("the host stopped by itself")?;
+    cloud.shutdown().await;
+    served
+}
+
+/// Builds the sample apps and those asked for. One that can't be built is left out, with the reason.
+async fn build_apps(args: &DevArgs) -> Vec<(String, String)> {
+    let samples = build::sample_apps();
+    let mut left_out = Vec::new();
+    if !samples.is_empty() || !args.apps.is_empty() {
+        output::text("Setting up: a WebAssembly target for Rust, then the apps");
+        output::text("(the first time this downloads and compiles, and takes a few minutes)");
+        if let Err(error) = tools::ensure_wasm_target().await {
+            output::failure(&error);
+        }
+    }
+    for folder in samples.iter().chain(&args.apps) {
+        if let Err(error) = build::build(folder, &args.plugins).await {
+            output::failure(&error);
+            left_out.push((folder.display().to_string(), format!("{error:#}")));
+        }
+    }
+    left_out
+}
+
+struct Listeners {
+    public: TcpListener,
+    operator: TcpListener,
+}
+
+impl Listeners {
+    async fn bind(port: u16) -> anyhow::Result<Self> {
+        let bind = async |port: u16| {
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+            TcpListener::bind(address).await.with_context(|| {
+                format!("port {port} is taken; try: airlock dev --port {}", port.saturating_add(20))
+            })
+        };
+        Ok(Self { public: bind(port).await?, operator: bind(port + ADMIN_OFFSET).await? })
+    }
+}
+
+async fn start_cloud(port: u16) -> anyhow::Result<CloudSim> {
+    let options = Options {
+        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, port + 1)),
+        public_host: "localhost".to_owned(),
+        state_file: Some(Path::new(place::FOLDER).join("cloud.json")),
+        ..Options::default()
+    };
+    CloudSim::start(options).await.context("starting the simulated Cloud")
+}
+
+fn config(args: &DevArgs, cloud: &CloudSim) -> anyhow::Result<Config> {
+    let mut layers = Layers::defaults();
+    layers.add_file("airlock.toml".as_ref(), false)?;
+    layers.add_environment(crate::config::environment())?;
+    let public_url =
+        args.public_url.clone().unwrap_or_else(|| format!("http://127.0.0.1:{}", args.port));
+    let data_dir = format!("{}/data", place::FOLDER);
+    for (flag, name, value) in [
+        ("port", "listen", format!("127.0.0.1:{}", args.port)),
+        ("port", "admin_listen", format!("127.0.0.1:{}", args.port + ADMIN_OFFSET)),
+        ("public-url", "public_url", public_url),
+        ("plugins", "plugins", args.plugins.display().to_string()),
+        ("port", "data_dir", data_dir),
+        ("port", "cloud.api_url", cloud.api_url().to_string()),
+    ] {
+        layers.add_flag(flag, name, &value)?;
+    }
+    let mut config = Config::from_layers(&layers)?;
+    config.frame_ancestors.push(cloud.dashboard_origin());
+    Ok(config)
+}
+
+/// Registers every app in the simulated Cloud, as a person would do in the manifest form.
+async fn register(reports: &Reports, cloud: &CloudSim) -> anyhow::Result<Vec<AppReport>> {
+    let mut registered = Vec::new();
+    for line in reports.apps() {
+        let slug = Slug::parse(&line.slug).map_err(|error| anyhow::anyhow!("the app's name {error}"))?;
+        let Some(report) = reports.app(&slug).await? else { continue };
+        if let (Some(callback), Some(portal)) = (&report.callback_url, &report.portal_generator_url) {
+            let permissions = report.permissions.iter().map(|asked| (asked.scope.clone(), asked.purpose.clone()));
+            let registration = Registration {
+                slug: report.slug.clone(),
+                name: report.name.clone().unwrap_or_else(|| report.slug.clone()),
+                description: report.description.clone().unwrap_or_default(),
+                developer: report.developer.clone().unwrap_or_default(),
+                version: report.version.clone().unwrap_or_default(),
+                callback_url: callback.clone(),
+                portal_generator_url: portal.clone(),
+                permissions: permissions.collect(),
+            };
+            cloud.register(registration).await;
+        }
+        registered.push(report);
+    }
+    Ok(registered)
+}
+
+fn banner(args: &DevArgs, cloud: &CloudSim, apps: &[AppReport], left_out: &[(String, String)]) {
+    let mut lines = vec![
+        String::new(),
+        "  Airlock is ready".to_owned(),
+        String::new(),
+        format!("  Dashboard  {}  ← open this: install an app, launch it", cloud.dashboard_url()),
+        format!("  Host       http://127.0.0.1:{}", args.port),
+        format!("  Operator   http://127.0.0.1:{}", args.port + ADMIN_OFFSET),
+    ];
+    for app in apps {
+        let version = app.version.as_deref().unwrap_or("-");
+        let reason = app.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        lines.push(format!("  App        {} {version}, {}{reason}", app.slug, app.status));
+    }
+    if apps.is_empty() {
+        lines.push("  App        none; try: airlock build guests/kyc".to_owned());
+    }
+    for (folder, reason) in left_out {
+        lines.push(format!("  Left out   {folder}: {reason}"));
+    }
+    lines.push(String::new());
+    lines.push("  Ctrl-C stops. State is kept in .airlock; remove it to begin anew.".to_owned());
+    lines.push(String::new());
+    output::text(&lines.join("\n"));
+}
