@@ -1,1 +1,41 @@
-fn main() {}
+//! `cargo xtask …`: the project's own commands, thin wrappers over cargo and node.
+//!
+//! `test` sets up what it needs and runs every test; `check` runs the lints; `ci` is both, as the server runs it.
+
+mod check;
+mod setup;
+mod step;
+mod test;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "The project's own commands")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Set up what is needed, then run every test: Rust, guests, browser
+    Test,
+    /// Format, lint, and look at the dependencies
+    Check,
+    /// Build the sample apps into plugins/
+    Guests,
+    /// Everything, as the server runs it
+    Ci,
+}
+
+fn main() -> anyhow::Result<()> {
+    match Cli::parse().command {
+        Command::Test => test::run(),
+        Command::Check => check::run(),
+        Command::Guests => test::guests(),
+        Command::Ci => {
+            check::run()?;
+            test::run()
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! What the tests need and a fresh machine may lack. Each is installed where that is possible without asking, else one
+//! sentence says what to install; nothing is skipped in silence.
+
+use std::process::Command;
+
+use anyhow::bail;
+
+use crate::step::{is_there, program, root, run};
+
+const TARGET: &str = "wasm32-wasip2";
+/// The one version of cargo-deny that the checks are run with.
+const CARGO_DENY: &str = "0.20.2";
+
+/// Everything that the tests need.
+pub(crate) fn for_tests() -> anyhow::Result<()> {
+    wasm_target()?;
+    debian_tool("node", &["nodejs"], "Node.js 20 or newer")?;
+    debian_tool("npm", &["npm"], "npm")?;
+    debian_tool("chromium", &["chromium"], "Chromium")?;
+    let mut npm = program("npm", &["ci", "--no-audit", "--no-fund"]);
+    npm.current_dir(root().join("tests/browser"));
+    run("installing the browser tests' one library", npm)
+}
+
+/// The WebAssembly target of the compiler.
+pub(crate) fn wasm_target() -> anyhow::Result<()> {
+    if !is_there("rustup") {
+        eprintln!("rustup is not here: the compiler is taken as it is, and must know {TARGET}");
+        return Ok(());
+    }
+    run("adding the WebAssembly target", program("rustup", &["target", "add", TARGET]))
+}
+
+/// cargo-deny, built from source where it is missing: some minutes, once.
+pub(crate) fn cargo_deny() -> anyhow::Result<()> {
+    if is_there("cargo-deny") {
+        return Ok(());
+    }
+    let arguments = ["install", "cargo-deny", "--locked", "--version", CARGO_DENY];
+    run("building cargo-deny (once, some minutes)", program("cargo", &arguments))
+}
+
+fn debian_tool(name: &str, packages: &[&str], title: &str) -> anyhow::Result<()> {
+    if is_there(name) {
+        return Ok(());
+    }
+    if !(is_root() && is_there("apt-get")) {
+        bail!("the tests need {title} as `{name}`; try: install it, on Debian by `apt-get install {}`", packages.join(" "));
+    }
+    run("reading the lists of packages", program("apt-get", &["update", "-q"]))?;
+    let mut install = program("apt-get", &["install", "-y", "-q", "--no-install-recommends"]);
+    install.args(packages).env("DEBIAN_FRONTEND", "noninteractive");
+    run(&format!("installing {title}"), install)
+}
+
+fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").output();
+    id.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
