@@ -30,7 +30,7 @@ use crate::secret::{Keyring, SecretList, Signer, random_name};
 use crate::store::Database;
 use crate::web::{self, Web, WebParts, WebSettings};
 
-pub use lock::{HostLock, Held};
+pub use lock::{Held, HostLock};
 pub use log::start_log;
 
 /// Time that calls in flight get to end.
@@ -50,7 +50,11 @@ pub struct Host {
 
 impl Host {
     /// Takes the lock, opens the database and builds the floors up to the runtime. No package is loaded yet.
-    pub async fn open(config: Config, secrets: &Secrets, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+    pub async fn open(
+        config: Config,
+        secrets: &Secrets,
+        clock: Arc<dyn Clock>,
+    ) -> anyhow::Result<Self> {
         make_data_dir(&config.data_dir)?;
         let lock = HostLock::take(&config.data_dir)?;
         let keyring = Arc::new(keyring(secrets)?);
@@ -64,17 +68,33 @@ impl Host {
             .context("opening the address secrets")?;
         let guest_store = GuestStore::new(database, keyring, clock.clone());
         let cloud = Cloud::new(Transport::new(cloud_settings(&config))?, installs.clone());
-        let services =
-            Services { cloud: cloud.clone(), guest_store: guest_store.clone(), clock: clock.clone() };
-        let runtime = Runtime::new(runtime_settings(&config), services).context("starting the sandbox")?;
-        Ok(Self { config, lock, clock, installs, endpoints, guest_store, cloud, runtime })
+        let services = Services {
+            cloud: cloud.clone(),
+            guest_store: guest_store.clone(),
+            clock: clock.clone(),
+        };
+        let runtime =
+            Runtime::new(runtime_settings(&config), services).context("starting the sandbox")?;
+        Ok(Self {
+            config,
+            lock,
+            clock,
+            installs,
+            endpoints,
+            guest_store,
+            cloud,
+            runtime,
+        })
     }
 
     /// Loads every package and makes the address secrets that are missing. A broken package stops only itself.
     pub async fn load_packages(&self) -> anyhow::Result<()> {
         self.runtime.load_folder(&self.config.plugins).await;
         for app in self.runtime.registry().list() {
-            self.endpoints.ensure(app.slug()).await.context("making the address secrets")?;
+            self.endpoints
+                .ensure(app.slug())
+                .await
+                .context("making the address secrets")?;
         }
         Ok(())
     }
@@ -150,7 +170,9 @@ impl Host {
             stopping: stopping.clone(),
         })?;
         let token = random_name();
-        let address = operator.local_addr().context("reading the operator's address")?;
+        let address = operator
+            .local_addr()
+            .context("reading the operator's address")?;
         self.lock.announce(address, &token)?;
         let parts = self.admin_parts(Some(&public_url), AdminToken::new(&token));
         info!(public_url = %public_url, listen = %public.local_addr()?, "Serving at {public_url}");
@@ -171,7 +193,9 @@ impl Host {
 /// The signer of tokens, from the list of secrets or from the platform's own variable.
 pub fn signer(secrets: &Secrets) -> anyhow::Result<Signer> {
     if let Some(list) = &secrets.session_secrets {
-        return Ok(Signer::new(SecretList::parse('s', list).context("AIRLOCK_SESSION_SECRETS")?));
+        return Ok(Signer::new(
+            SecretList::parse('s', list).context("AIRLOCK_SESSION_SECRETS")?,
+        ));
     }
     let Some(secret) = &secrets.session_secret else {
         anyhow::bail!(
@@ -196,16 +220,20 @@ fn cloud_settings(config: &Config) -> CloudSettings {
 }
 
 fn app_ids(config: &Config) -> BTreeMap<Slug, AppId> {
-    let set = config.apps.iter().filter_map(|(slug, app)| Some((slug.clone(), app.app_id.clone()?)));
+    let set = config
+        .apps
+        .iter()
+        .filter_map(|(slug, app)| Some((slug.clone(), app.app_id.clone()?)));
     set.collect()
 }
 
 fn runtime_settings(config: &Config) -> RuntimeSettings {
     let mut limits = Limits::default();
     let values = config.limits;
-    for (call, (cpu, wall, calls)) in
-        [(&mut limits.portal, values.portal), (&mut limits.background, values.background)]
-    {
+    for (call, (cpu, wall, calls)) in [
+        (&mut limits.portal, values.portal),
+        (&mut limits.background, values.background),
+    ] {
         call.cpu = Duration::from_millis(cpu);
         call.wall = Duration::from_millis(wall);
         call.cloud_calls = u32::try_from(calls).unwrap_or(u32::MAX);
@@ -214,8 +242,16 @@ fn runtime_settings(config: &Config) -> RuntimeSettings {
     limits.memory_bytes = size(values.memory_mib).saturating_mul(1024 * 1024);
     limits.running = size(values.running);
     limits.waiting = size(values.waiting);
-    let apps = config.apps.iter().map(|(slug, app)| (slug.clone(), overrides(app, &limits))).collect();
-    RuntimeSettings { limits, apps, ..RuntimeSettings::default() }
+    let apps = config
+        .apps
+        .iter()
+        .map(|(slug, app)| (slug.clone(), overrides(app, &limits)))
+        .collect();
+    RuntimeSettings {
+        limits,
+        apps,
+        ..RuntimeSettings::default()
+    }
 }
 
 fn overrides(app: &crate::config::AppSettings, general: &Limits) -> AppOverrides {
@@ -227,12 +263,18 @@ fn overrides(app: &crate::config::AppSettings, general: &Limits) -> AppOverrides
         limits.portal.wall = Duration::from_millis(wall);
     }
     if let Some(mib) = app.limits.memory_mib {
-        limits.memory_bytes = usize::try_from(mib).unwrap_or(usize::MAX).saturating_mul(1024 * 1024);
+        limits.memory_bytes = usize::try_from(mib)
+            .unwrap_or(usize::MAX)
+            .saturating_mul(1024 * 1024);
     }
     if let Some(calls) = app.limits.cloud_calls {
         limits.portal.cloud_calls = u32::try_from(calls).unwrap_or(u32::MAX);
     }
-    AppOverrides { limits, settings: app.settings.clone(), enabled: app.enabled.unwrap_or(true) }
+    AppOverrides {
+        limits,
+        settings: app.settings.clone(),
+        enabled: app.enabled.unwrap_or(true),
+    }
 }
 
 fn make_data_dir(path: &Path) -> anyhow::Result<()> {
@@ -240,5 +282,7 @@ fn make_data_dir(path: &Path) -> anyhow::Result<()> {
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path).with_context(|| format!("making the folder {}", path.display()))
+    builder
+        .create(path)
+        .with_context(|| format!("making the folder {}", path.display()))
 }

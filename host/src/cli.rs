@@ -25,7 +25,13 @@ use crate::config::{Config, ConfigError, Layers, Secrets};
 
 /// Airlock hosts Blnk Custom Apps: WebAssembly components behind checked permissions.
 #[derive(Debug, Parser)]
-#[command(name = "airlock", version, about, propagate_version = true, max_term_width = 100)]
+#[command(
+    name = "airlock",
+    version,
+    about,
+    propagate_version = true,
+    max_term_width = 100
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -14,7 +14,10 @@ pub use settings::{AppSettings, Config, LimitOverrides};
 
 /// The variables of the environment that are this program's, read in one place.
 pub fn environment() -> Vec<(String, String)> {
-    #[expect(clippy::disallowed_methods, reason = "the environment is read here, and nowhere else")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the environment is read here, and nowhere else"
+    )]
     let variables = std::env::vars_os();
     variables
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))

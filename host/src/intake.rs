@@ -80,7 +80,10 @@ impl Intake {
             let wait = match self.round(&tasks).await {
                 Ok(wait) => wait,
                 Err(error) => {
-                    error!(error = &error as &dyn std::error::Error, "The outbox could not be read");
+                    error!(
+                        error = &error as &dyn std::error::Error,
+                        "The outbox could not be read"
+                    );
                     Duration::from_secs(1)
                 }
             };
@@ -113,16 +116,26 @@ impl Intake {
     }
 
     fn begin(&self, id: i64) -> bool {
-        self.0.under_way.lock().unwrap_or_else(PoisonError::into_inner).insert(id)
+        self.0
+            .under_way
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(id)
     }
 
     fn end(&self, id: i64) {
-        self.0.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        self.0
+            .under_way
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&id);
         self.notify();
     }
 
     async fn carry_out(&self, work: Work) {
-        let Ok(_permit) = self.0.permits.clone().acquire_owned().await else { return };
+        let Ok(_permit) = self.0.permits.clone().acquire_owned().await else {
+            return;
+        };
         debug!(install.id = %work.install, kind = work.kind.as_str(), tries = work.tries, "Taking up work");
         let done = match work.kind {
             Kind::Prove => self.prove_attempt(&work).await,

@@ -29,6 +29,7 @@ use crate::model::{Clock, Slug};
 
 mod admission;
 mod call;
+mod check;
 pub mod engine;
 mod guest;
 mod guest_log;
@@ -44,11 +45,13 @@ pub mod registry;
 mod threads;
 
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;
 
+pub use check::check_package;
 pub use guest::{CallFailure, Delivery, GuestRequest, GuestResponse, GuestSession, HookOutcome};
 pub use limits::{CallLimits, Limits};
-pub use load::check_package;
 pub use manifest::Manifest;
 pub use meter::CallReport;
 pub use package::{Package, PackageError, UiFile, UiFiles};
@@ -156,6 +159,11 @@ impl Runtime {
     /// names that start with a dot, and plain files, are no packages.
     pub async fn load_folder(&self, plugins: &Path) {
         load::folder(&self.0, plugins).await;
+    }
+
+    #[cfg(test)]
+    pub(crate) fn services(&self) -> &Services {
+        &self.0.services
     }
 
     /// The apps.

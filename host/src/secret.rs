@@ -22,7 +22,10 @@ pub use token::{
 /// A computer without one can keep no secret, so there is nothing better to do than to stop.
 pub fn random_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0_u8; N];
-    #[expect(clippy::expect_used, reason = "without random bytes no secret can be made; going on would be worse")]
+    #[expect(
+        clippy::expect_used,
+        reason = "without random bytes no secret can be made; going on would be worse"
+    )]
     getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
     bytes
 }

@@ -29,8 +29,8 @@ export function entryAddress(id) {
 /** "idt_3b63c8da…", for where the whole id has no room. */
 export const shortId = (id) => (typeof id === "string" && id.length > 14 ? `${id.slice(0, 12)}…` : (id ?? ""));
 
-/** Shortens every id of a known kind inside a path, so that what follows it stays in sight. */
-export const shortenIds = (path) => path.replace(/\b((?:idt|ldg|bln|txn|ano)_[0-9a-f]{8})-[0-9a-f-]{27}/g, "$1…");
+/** Shortens every id of a known kind inside a path or query, so that what follows stays in sight. */
+export const shortenIds = (path) => path.replace(/\b((?:idt|ldg|bln|txn|ano|instance)_[0-9a-f]{8})-[0-9a-f-]{27}/g, "$1…");
 
 /** A number as text with its thousands apart; one too large for a number is grouped digit by digit. */
 export function formatNumber(value) {

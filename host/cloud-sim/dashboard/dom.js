@@ -113,6 +113,7 @@ export function formatBytes(count) {
 
 export function formatDuration(milliseconds) {
   if (typeof milliseconds !== "number") return "";
+  if (milliseconds === 0) return "<1 ms";
   if (milliseconds < 10) return `${Number(milliseconds.toFixed(1))} ms`;
   return milliseconds < 1000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`;
 }

@@ -201,7 +201,7 @@ function makeRow(record, arriving) {
     h("time", { class: "request-time", datetime: record.at, text: clockTime(record.at) }),
     h("span", { class: toApp ? "request-way to-app" : "request-way to-cloud" }, from, h("span", { class: "sr", text: " to " }), icon("arrow-right"), to),
     h("span", { class: "request-method", text: record.method }),
-    h("span", { class: "request-path", title: record.path }, shortenIds(path), query && h("span", { class: "request-query", text: query })),
+    h("span", { class: "request-path", title: record.path }, shortenIds(path), query && h("span", { class: "request-query", text: shortenIds(query) })),
     h("span", { class: "request-scope" }, record.scope && h("span", { class: "scope", text: record.scope })),
     h("span", { class: `request-status ${statusClass(record.status)}`, text: record.status ?? "none" }, (record.status ?? null) === null && h("span", { class: "sr", text: ": no answer" })),
     h("span", { class: "request-duration", title: sizes, text: formatDuration(record.duration_ms) }),

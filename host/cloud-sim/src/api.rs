@@ -7,6 +7,7 @@ mod alerts;
 mod answer;
 mod call;
 mod data;
+mod dispatch;
 mod identities;
 mod proxy;
 mod route;
@@ -22,17 +23,14 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 pub(crate) use answer::Answer;
-use call::Call;
 pub(crate) use route::Route;
 
-use crate::auth::{self, Caller};
+use crate::auth;
 use crate::core::{Core, Pending};
-use crate::ids::{self, Ids};
 use crate::line::Line;
 use crate::lock;
 use crate::query::Query;
 use crate::record::{Direction, Notice};
-use crate::state::State;
 use crate::switches::{GateAction, Switches};
 
 /// Core's default limit of a JSON body: 5 MB.
@@ -47,7 +45,10 @@ pub(crate) async fn serve(
     let (parts, body) = request.into_parts();
     let method = parts.method.as_str();
     let path = parts.uri.path().to_owned();
-    let shown = parts.uri.path_and_query().map_or_else(|| path.clone(), ToString::to_string);
+    let shown = parts
+        .uri
+        .path_and_query()
+        .map_or_else(|| path.clone(), ToString::to_string);
     let mut record = core.begin_record(Direction::AppToCloud, method, shown.clone());
     record.details.path = shown;
     record.details.headers = shown_headers(&parts.headers);
@@ -63,14 +64,26 @@ pub(crate) async fn serve(
     }
     if core.switches().outage {
         line.cut();
-        record.finish(None, None, Some("Outage: the connection was cut.".to_owned()));
+        record.finish(
+            None,
+            None,
+            Some("Outage: the connection was cut.".to_owned()),
+        );
         return StatusCode::BAD_GATEWAY.into_response();
     }
     let route = Route::find(method, &path);
     record.set(|record| record.scope = route.as_ref().map(|route| route.scope().name().to_owned()));
     let query = Query::parse(parts.uri.query().unwrap_or_default());
     let outcome = match body {
-        Ok(body) => answer(&core, &mut record, &parts.headers, route.as_ref(), &path, &query, &body),
+        Ok(body) => answer(
+            &core,
+            &mut record,
+            &parts.headers,
+            route.as_ref(),
+            &path,
+            &query,
+            &body,
+        ),
         Err(_) => Outcome::refused(Answer::cloud_error(413, "Request body is too large")),
     };
     respond(&core, record, &line, outcome).await
@@ -86,7 +99,11 @@ struct Outcome {
 impl Outcome {
     fn refused(answer: Answer) -> Self {
         let note = answer.error_text();
-        Self { answer, gate: None, note }
+        Self {
+            answer,
+            gate: None,
+            note,
+        }
     }
 }
 
@@ -110,17 +127,24 @@ fn answer(
     }
     if let Some(mut injected) = injected(core, route, path) {
         strip_details(&mut injected, &core.switches());
-        return Outcome { note: Some("This answer was injected.".to_owned()), ..Outcome::refused(injected) };
+        return Outcome {
+            note: Some("This answer was injected.".to_owned()),
+            ..Outcome::refused(injected)
+        };
     }
     let switches = core.switches();
     let answer = caller.and_then(|caller| {
         let route = route.ok_or_else(|| Answer::cloud_error(404, "Not found"))?;
         auth::check(&caller, route, query, switches.alerts_require_instance)?;
-        handle(&mut state, &caller, route, query, body, &switches)
+        dispatch::handle(&mut state, &caller, route, query, body, &switches)
     });
     drop(state);
     let mut outcome = match answer {
-        Ok(answer) => Outcome { answer, gate: None, note: None },
+        Ok(answer) => Outcome {
+            answer,
+            gate: None,
+            note: None,
+        },
         Err(answer) => Outcome::refused(answer),
     };
     strip_details(&mut outcome.answer, &switches);
@@ -156,64 +180,13 @@ fn strip_details(answer: &mut Answer, switches: &Switches) {
     }
 }
 
-fn handle(
-    state: &mut State,
-    caller: &Caller,
-    route: &Route,
-    query: &Query,
-    body: &Bytes,
-    switches: &Switches,
-) -> Result<Answer, Answer> {
-    let now = ids::now();
-    let instance_id = &caller.key.instance_id;
-    match route {
-        Route::ListAlerts => return Ok(alerts::list(state, switches)),
-        Route::ReadAlert(id) => return alerts::read(state, id),
-        Route::RaiseAlert(id) => return alerts::raise(state, instance_id, now, id, body),
-        Route::UpdateAlert(id) => return alerts::update(state, now, id, body),
-        Route::ListStatuses => return Ok(alerts::list_statuses(state)),
-        Route::CreateStatus => return alerts::create_status(state, now, body),
-        Route::UpdateStatus(key) => return alerts::update_status(state, now, key, body),
-        Route::DeleteStatus(key) => return alerts::delete_status(state, key),
-        _ => {}
-    }
-    let ledger = state.ledger_mut(instance_id);
-    let ledger = ledger.ok_or_else(|| Answer::cloud_error(404, "Instance not found"))?;
-    handle_ledger(&mut Call { ledger, ids: Ids::Random, now, query, body, switches }, route)
-}
-
-fn handle_ledger(call: &mut Call<'_>, route: &Route) -> Result<Answer, Answer> {
-    match route {
-        Route::DataList(listing) => data::list(call, *listing),
-        Route::DataDetail(kind, id) => data::detail(call, *kind, id),
-        Route::Filter(listing) => data::filter(call, *listing),
-        Route::CoreList(kind) => Ok(proxy::list(call, *kind)),
-        Route::CoreRead(kind, id) => proxy::read(call, *kind, id),
-        Route::CreateLedger => proxy::create_ledger(call),
-        Route::CreateBalance => proxy::create_balance(call),
-        Route::LinkBalance(id) => proxy::link_balance(call, id),
-        Route::BalanceAt(id) => proxy::balance_at(call, id),
-        Route::BalanceLineage(id) => proxy::balance_lineage(call, id),
-        Route::TransactionLineage(id) => proxy::transaction_lineage(call, id),
-        Route::Metadata(id) => proxy::metadata(call, id),
-        Route::CreateTransaction => transactions::create(call),
-        Route::CreateBulk => transactions::create_bulk(call),
-        Route::SettleTransaction(id) => transactions::settle(call, id),
-        Route::RefundTransaction(id) => transactions::refund(call, id),
-        Route::CreateIdentity => identities::create(call),
-        Route::UpdateIdentity(id) => identities::update(call, id),
-        Route::TokenizedFields(id) => tokens::tokenized_fields(call, id),
-        Route::TokenizeField(id, field) => tokens::tokenize_one(call, id, field),
-        Route::Tokenize(id) => tokens::tokenize_many(call, id),
-        Route::DetokenizeField(id, field) => tokens::detokenize_one(call, id, field),
-        Route::Detokenize(id) => tokens::detokenize_many(call, id),
-        _ => Err(Answer::cloud_error(404, "Not found")),
-    }
-}
-
 /// Records the call and gives the answer, unless a gate interferes.
 async fn respond(core: &Core, mut record: Pending, line: &Line, outcome: Outcome) -> Response {
-    let Outcome { mut answer, gate, mut note } = outcome;
+    let Outcome {
+        mut answer,
+        gate,
+        mut note,
+    } = outcome;
     match gate {
         Some(GateAction::Answer(status)) => {
             answer = Answer::cloud_error(status, "Upstream request failed");
@@ -222,7 +195,11 @@ async fn respond(core: &Core, mut record: Pending, line: &Line, outcome: Outcome
         Some(GateAction::Hold) => note = Some("Applied; the answer is held.".to_owned()),
         Some(GateAction::DropConnection) => {
             line.cut();
-            record.finish(None, None, Some("Applied; the connection was cut.".to_owned()));
+            record.finish(
+                None,
+                None,
+                Some("Applied; the connection was cut.".to_owned()),
+            );
             return StatusCode::BAD_GATEWAY.into_response();
         }
         None => {}
@@ -234,9 +211,16 @@ async fn respond(core: &Core, mut record: Pending, line: &Line, outcome: Outcome
         hold(core).await;
     }
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = (status, [(header::CONTENT_TYPE, "application/json; charset=utf-8")], Body::from(bytes)).into_response();
+    let mut response = (
+        status,
+        [(header::CONTENT_TYPE, "application/json; charset=utf-8")],
+        Body::from(bytes),
+    )
+        .into_response();
     if let Some(seconds) = answer.retry_after {
-        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, seconds.into());
     }
     response
 }
@@ -246,7 +230,9 @@ async fn hold(core: &Core) {
     struct Counted<'a>(&'a Core);
     impl Drop for Counted<'_> {
         fn drop(&mut self) {
-            self.0.held.send_modify(|held| *held = held.saturating_sub(1));
+            self.0
+                .held
+                .send_modify(|held| *held = held.saturating_sub(1));
         }
     }
     // Registered before it is counted, so that a release after the count is seen is not missed.
@@ -260,6 +246,15 @@ async fn hold(core: &Core) {
 
 /// The request's headers without the key.
 fn shown_headers(headers: &HeaderMap) -> Vec<(String, String)> {
-    let named = headers.iter().filter(|(name, _)| *name != header::AUTHORIZATION && *name != "x-blnk-key");
-    named.map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())).collect()
+    let named = headers
+        .iter()
+        .filter(|(name, _)| *name != header::AUTHORIZATION && *name != "x-blnk-key");
+    named
+        .map(|(name, value)| {
+            (
+                name.to_string(),
+                String::from_utf8_lossy(value.as_bytes()).into_owned(),
+            )
+        })
+        .collect()
 }

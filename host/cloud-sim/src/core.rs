@@ -52,7 +52,11 @@ impl Core {
     /// The first instance, on which the dashboard installs apps.
     pub(crate) fn main_instance(&self) -> String {
         let state = lock(&self.state);
-        state.instances.first().map(|instance| instance.instance_id.clone()).unwrap_or_default()
+        state
+            .instances
+            .first()
+            .map(|instance| instance.instance_id.clone())
+            .unwrap_or_default()
     }
 
     /// Something that is kept has changed.
@@ -78,14 +82,22 @@ impl Core {
 
     /// Writes the state file after changes until told to stop, and once more then.
     pub(crate) async fn keep_saved(self: Arc<Self>) {
-        while self.stop.run_until_cancelled(self.changed.notified()).await.is_some() {
-            self.stop.run_until_cancelled(tokio::time::sleep(SAVE_DEBOUNCE)).await;
+        while self
+            .stop
+            .run_until_cancelled(self.changed.notified())
+            .await
+            .is_some()
+        {
+            self.stop
+                .run_until_cancelled(tokio::time::sleep(SAVE_DEBOUNCE))
+                .await;
             self.save().await;
         }
         self.save().await;
     }
 
-    async fn save(&self) {
+    /// Writes the state file now, if there is one.
+    pub(crate) async fn save(&self) {
         let Some(path) = &self.state_file else { return };
         let content = lock(&self.state).to_file();
         let saved = match content {
@@ -98,7 +110,12 @@ impl Core {
     }
 
     /// Begins the record of a request. Dropped unfinished, it says that the caller went away.
-    pub(crate) fn begin_record(self: &Arc<Self>, direction: Direction, method: &str, path: String) -> Pending {
+    pub(crate) fn begin_record(
+        self: &Arc<Self>,
+        direction: Direction,
+        method: &str,
+        path: String,
+    ) -> Pending {
         let record = RequestRecord {
             seq: 0,
             at: ids::now().to_string(),
@@ -140,22 +157,34 @@ impl Pending {
     }
 
     /// Keeps the record, with the answer if there was one.
-    pub(crate) fn finish(mut self, status: Option<u16>, response_body: Option<Value>, note: Option<String>) {
+    pub(crate) fn finish(
+        mut self,
+        status: Option<u16>,
+        response_body: Option<Value>,
+        note: Option<String>,
+    ) {
         self.details.response_body = response_body;
         self.push(status, note);
     }
 
     fn push(&mut self, status: Option<u16>, note: Option<String>) {
-        let Some(mut record) = self.record.take() else { return };
+        let Some(mut record) = self.record.take() else {
+            return;
+        };
         record.status = status;
         record.note = note.or(record.note);
         record.duration_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.core.recorder.push(record, std::mem::take(&mut self.details));
+        self.core
+            .recorder
+            .push(record, std::mem::take(&mut self.details));
     }
 }
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        self.push(None, Some("The caller went away before the answer.".to_owned()));
+        self.push(
+            None,
+            Some("The caller went away before the answer.".to_owned()),
+        );
     }
 }

@@ -8,13 +8,14 @@ mod view;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, State as Extract};
 use axum::http::{StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use crate::core::Core;
@@ -58,8 +59,12 @@ impl IntoResponse for Refusal {
 impl From<EventError> for Refusal {
     fn from(error: EventError) -> Self {
         let status = match error {
-            EventError::UnknownApp | EventError::UnknownInstall | EventError::UnknownInstance => StatusCode::NOT_FOUND,
-            EventError::AlreadyInstalled { .. } | EventError::NotActive { .. } => StatusCode::CONFLICT,
+            EventError::UnknownApp | EventError::UnknownInstall | EventError::UnknownInstance => {
+                StatusCode::NOT_FOUND
+            }
+            EventError::AlreadyInstalled { .. } | EventError::NotActive { .. } => {
+                StatusCode::CONFLICT
+            }
             EventError::NotRequested(_) => StatusCode::UNPROCESSABLE_ENTITY,
             EventError::Refused { .. }
             | EventError::TimedOut(_)
@@ -68,6 +73,16 @@ impl From<EventError> for Refusal {
         };
         Self(status, error.to_string())
     }
+}
+
+/// The body as JSON, whatever its declared type.
+fn parse<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refusal> {
+    serde_json::from_slice(body).map_err(|error| {
+        Refusal(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            format!("The request makes no sense: {error}."),
+        )
+    })
 }
 
 fn not_found(what: &str) -> Refusal {
@@ -88,7 +103,11 @@ async fn asset(Path(name): Path<String>) -> Response {
 
 fn file_response(name: &str) -> Response {
     match PageFile::find(name) {
-        Some(file) => ([(header::CONTENT_TYPE, file.media_type())], Body::from(file.content)).into_response(),
+        Some(file) => (
+            [(header::CONTENT_TYPE, file.media_type())],
+            Body::from(file.content),
+        )
+            .into_response(),
         None => not_found("file").into_response(),
     }
 }
@@ -107,8 +126,9 @@ struct InstallBody {
 async fn install(
     Extract(core): Extract<Arc<Core>>,
     Path(app_id): Path<String>,
-    Json(body): Json<InstallBody>,
+    body: Bytes,
 ) -> Result<Json<Value>, Refusal> {
+    let body: InstallBody = parse(&body)?;
     let granted: Vec<&str> = body.granted.iter().map(String::as_str).collect();
     let installed = events::install(&core, &app_id, &core.main_instance(), &granted).await?;
     shown_install(&core, &installed.installed_app_id)
@@ -132,7 +152,9 @@ async fn uninstall(
 
 fn shown_install(core: &Core, installed_app_id: &str) -> Result<Json<Value>, Refusal> {
     let state = lock(&core.state);
-    let install = state.install(installed_app_id).ok_or_else(|| not_found("install"))?;
+    let install = state
+        .install(installed_app_id)
+        .ok_or_else(|| not_found("install"))?;
     Ok(Json(json!({ "install": view::install(install) })))
 }
 
@@ -142,12 +164,14 @@ async fn switches(Extract(core): Extract<Arc<Core>>) -> Json<Value> {
 
 async fn change_switches(
     Extract(core): Extract<Arc<Core>>,
-    Json(changes): Json<Map<String, Value>>,
+    body: Bytes,
 ) -> Result<Json<Value>, Refusal> {
+    let changes: Map<String, Value> = parse(&body)?;
     let after = {
         let mut switches = lock(&core.switches);
         let after = switches.changed_by(&changes);
-        let after = after.map_err(|error| Refusal(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))?;
+        let after =
+            after.map_err(|error| Refusal(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))?;
         switches.clone_from(&after);
         after
     };

@@ -34,7 +34,14 @@ pub(crate) async fn install(
     let api_key = ids::api_key();
     let (app, install) = {
         let mut state = lock(&core.state);
-        begin_install(&mut state, app_id, instance_id, granted, &api_key, switches.reuse_installed_app_id)?
+        begin_install(
+            &mut state,
+            app_id,
+            instance_id,
+            granted,
+            &api_key,
+            switches.reuse_installed_app_id,
+        )?
     };
     if switches.key_live_before_answer {
         lock(&core.state).keys.set_status(&api_key, KeyStatus::Live);
@@ -51,13 +58,17 @@ pub(crate) async fn install(
         body,
     };
     // Settled even when the caller of this function goes away in the middle.
-    let settling = Settling { core: Arc::clone(core), install, api_key };
+    let settling = Settling {
+        core: Arc::clone(core),
+        install,
+        api_key,
+    };
     let (guard_core, app_for_task) = (Arc::clone(core), app);
     let task = core.tasks.spawn(async move {
         let answer = deliver(&guard_core, &app_for_task, event).await;
         settling.settle(answer.map(|_| ()))
     });
-    task.await.unwrap_or_else(|_| Err(EventError::Unreachable("the simulated Cloud was stopped".to_owned())))
+    task.await.unwrap_or_else(|_| Err(stopped()))
 }
 
 /// Makes the pending install and its waiting key.
@@ -76,13 +87,22 @@ fn begin_install(
     let granted = granted_scopes(&app, granted)?;
     let before = state.newest_install(app_id, instance_id).cloned();
     if let Some(before) = &before
-        && matches!(before.status, InstallStatus::Pending | InstallStatus::Active)
+        && matches!(
+            before.status,
+            InstallStatus::Pending | InstallStatus::Active
+        )
     {
-        return Err(EventError::AlreadyInstalled { status: InstallState(before.status) });
+        return Err(EventError::AlreadyInstalled {
+            status: InstallState(before.status),
+        });
     }
-    let reused = before.filter(|_| reuse_id).map(|before| before.installed_app_id);
+    let reused = before
+        .filter(|_| reuse_id)
+        .map(|before| before.installed_app_id);
     if let Some(id) = &reused {
-        state.installs.retain(|install| install.installed_app_id != *id);
+        state
+            .installs
+            .retain(|install| install.installed_app_id != *id);
     }
     let install = Install {
         installed_app_id: reused.unwrap_or_else(|| Ids::Random.next("instapp_")),
@@ -111,7 +131,8 @@ fn begin_install(
 fn granted_scopes(app: &App, names: &[&str]) -> Result<Vec<Scope>, EventError> {
     let mut scopes = Vec::new();
     for name in names {
-        let scope = Scope::parse(name).filter(|scope| app.permissions.iter().any(|(asked, _)| asked == scope));
+        let scope = Scope::parse(name)
+            .filter(|scope| app.permissions.iter().any(|(asked, _)| asked == scope));
         let scope = scope.ok_or_else(|| EventError::NotRequested((*name).to_owned()))?;
         if !scopes.contains(&scope) {
             scopes.push(scope);
@@ -130,7 +151,11 @@ struct Settling {
 
 impl Settling {
     fn settle(self, answer: Result<(), EventError>) -> Result<Installed, EventError> {
-        let Self { core, install, api_key } = self;
+        let Self {
+            core,
+            install,
+            api_key,
+        } = self;
         let error = answer.err();
         let (status, key_status) = match error {
             None => (InstallStatus::Active, KeyStatus::Live),
@@ -149,7 +174,11 @@ impl Settling {
             Some(error) => Err(error),
             None => Ok(Installed {
                 api_key_prefix: install.api_key_prefix,
-                granted: install.granted.iter().map(|scope| scope.name().to_owned()).collect(),
+                granted: install
+                    .granted
+                    .iter()
+                    .map(|scope| scope.name().to_owned())
+                    .collect(),
                 installed_app_id: install.installed_app_id,
                 app_id: install.app_id,
                 instance_id: install.instance_id,
@@ -160,14 +189,27 @@ impl Settling {
 }
 
 /// Tells the app that it was uninstalled. Only its success ends the install and revokes the key.
+/// Goes on to its end although the caller goes away.
 pub(crate) async fn uninstall(core: &Arc<Core>, installed_app_id: &str) -> Result<(), EventError> {
+    let (task_core, id) = (Arc::clone(core), installed_app_id.to_owned());
+    let task = core
+        .tasks
+        .spawn(async move { run_uninstall(&task_core, &id).await });
+    task.await.unwrap_or_else(|_| Err(stopped()))
+}
+
+async fn run_uninstall(core: &Arc<Core>, installed_app_id: &str) -> Result<(), EventError> {
     let switches = core.switches();
     let (app, install) = active_install(core, installed_app_id)?;
     let now: Timestamp = ids::now();
     let mut body = subject(&install, switches.legacy_fields);
     body.insert("uninstalled_at".to_owned(), json!(now.to_string()));
     let idempotency_key = Some(format!("uninstall:{installed_app_id}"));
-    let event = Event { address: app.callback_url.clone(), idempotency_key, body };
+    let event = Event {
+        address: app.callback_url.clone(),
+        idempotency_key,
+        body,
+    };
     let answer = deliver(core, &app, event).await.map(|_| ());
     {
         let mut state = lock(&core.state);
@@ -183,13 +225,25 @@ pub(crate) async fn uninstall(core: &Arc<Core>, installed_app_id: &str) -> Resul
     answer
 }
 
+fn stopped() -> EventError {
+    EventError::Unreachable("the simulated Cloud was stopped".to_owned())
+}
+
 fn active_install(core: &Core, installed_app_id: &str) -> Result<(App, Install), EventError> {
     let state = lock(&core.state);
-    let install = state.install(installed_app_id).cloned().ok_or(EventError::UnknownInstall)?;
+    let install = state
+        .install(installed_app_id)
+        .cloned()
+        .ok_or(EventError::UnknownInstall)?;
     if install.status != InstallStatus::Active {
-        return Err(EventError::NotActive { status: InstallState(install.status) });
+        return Err(EventError::NotActive {
+            status: InstallState(install.status),
+        });
     }
-    let app = state.app(&install.app_id).cloned().ok_or(EventError::UnknownApp)?;
+    let app = state
+        .app(&install.app_id)
+        .cloned()
+        .ok_or(EventError::UnknownApp)?;
     Ok((app, install))
 }
 
@@ -202,7 +256,10 @@ fn note_error(state: &mut State, app_id: &str, error: Option<&EventError>) {
 /// The fields that every event begins with.
 fn subject(install: &Install, legacy_fields: bool) -> Map<String, Value> {
     let mut body = Map::new();
-    body.insert("installed_app_id".to_owned(), json!(install.installed_app_id));
+    body.insert(
+        "installed_app_id".to_owned(),
+        json!(install.installed_app_id),
+    );
     body.insert("app_id".to_owned(), json!(install.app_id));
     body.insert("instance_id".to_owned(), json!(install.instance_id));
     if legacy_fields {

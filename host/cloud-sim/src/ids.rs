@@ -12,7 +12,10 @@ pub(crate) const ORGANIZATION_ID: &str = "org_01K5Z3M8Q4A1RL0CKD3V000001";
 pub(crate) const USER_ID: &str = "user_01K5Z3M8Q4A1RL0CKD3V000002";
 
 /// The time now. The only place that asks the system for it.
-#[expect(clippy::disallowed_methods, reason = "this is the simulated Cloud's one clock")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the simulated Cloud's one clock"
+)]
 pub(crate) fn now() -> Timestamp {
     Timestamp::now()
 }
@@ -56,7 +59,11 @@ impl Ids {
 
 /// A new API key: `blnk_` and 64 hexadecimal digits of two random UUIDs (244 random bits).
 pub(crate) fn api_key() -> String {
-    format!("blnk_{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple())
+    format!(
+        "blnk_{}{}",
+        Uuid::new_v4().simple(),
+        Uuid::new_v4().simple()
+    )
 }
 
 /// The part of a key that may be shown: eight characters, three of them random.

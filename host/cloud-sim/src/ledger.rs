@@ -28,8 +28,21 @@ pub(crate) const GENERAL_LEDGER: &str = "general_ledger_id";
 
 /// The string fields of an identity, beside its own identifier.
 pub(crate) const IDENTITY_TEXTS: [&str; 15] = [
-    "identity_type", "organization_name", "category", "first_name", "last_name", "other_names", "gender",
-    "email_address", "phone_number", "nationality", "street", "country", "state", "post_code", "city",
+    "identity_type",
+    "organization_name",
+    "category",
+    "first_name",
+    "last_name",
+    "other_names",
+    "gender",
+    "email_address",
+    "phone_number",
+    "nationality",
+    "street",
+    "country",
+    "state",
+    "post_code",
+    "city",
 ];
 
 /// Why the ledger refused something.
@@ -85,7 +98,12 @@ impl Ledger {
 
     /// Builds the indexes that are not stored.
     pub(crate) fn index(&mut self) {
-        for kind in [Kind::Ledgers, Kind::Balances, Kind::Transactions, Kind::Identities] {
+        for kind in [
+            Kind::Ledgers,
+            Kind::Balances,
+            Kind::Transactions,
+            Kind::Identities,
+        ] {
             self.table_mut(kind).index(kind.id_field());
         }
     }
@@ -107,7 +125,9 @@ impl Ledger {
 
     /// Applies every queued transaction whose time has come. Answers whether there was one.
     pub(crate) fn run_queue(&mut self, ids: &mut Ids, now: Timestamp) -> bool {
-        let (due, later) = std::mem::take(&mut self.queue).into_iter().partition(|queued| queued.due <= now);
+        let (due, later) = std::mem::take(&mut self.queue)
+            .into_iter()
+            .partition(|queued| queued.due <= now);
         self.queue = later;
         let due: Vec<Queued> = due;
         for queued in &due {

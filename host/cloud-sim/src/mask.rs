@@ -40,13 +40,17 @@ mod tests {
 
     #[test]
     fn address_secrets_and_tokens_are_masked() {
-        let address = Url::parse("http://h/api/callback/kyc/0123456789abcdef0123?token=t&x=1").unwrap();
+        let address =
+            Url::parse("http://h/api/callback/kyc/0123456789abcdef0123?token=t&x=1").unwrap();
         assert_eq!(masked(&address, "kyc"), "/api/callback/kyc/…?token=…&x=…");
     }
 
     #[test]
     fn a_long_slug_is_still_shown() {
         let address = Url::parse("http://h/api/portal/a-rather-long-app-name/s").unwrap();
-        assert_eq!(masked(&address, "a-rather-long-app-name"), "/api/portal/a-rather-long-app-name/s");
+        assert_eq!(
+            masked(&address, "a-rather-long-app-name"),
+            "/api/portal/a-rather-long-app-name/s"
+        );
     }
 }

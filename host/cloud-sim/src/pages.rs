@@ -67,13 +67,19 @@ mod tests {
     #[test]
     fn every_file_of_the_folder_is_compiled_in_and_has_a_media_type() {
         let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/dashboard")).unwrap();
-        let mut found: Vec<String> =
-            folder.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut found: Vec<String> = folder
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
         found.sort();
         let listed: Vec<&str> = FILES.iter().map(|file| file.name).collect();
         assert_eq!(found, listed);
         for file in FILES {
-            assert_ne!(file.media_type(), "application/octet-stream", "{}", file.name);
+            assert_ne!(
+                file.media_type(),
+                "application/octet-stream",
+                "{}",
+                file.name
+            );
         }
     }
 }

@@ -22,8 +22,18 @@ const LARGEST_PAGE: usize = 100;
 
 /// Parameters that are never filters.
 const RESERVED: [&str; 12] = [
-    "page", "pageSize", "per_page", "limit", "offset", "sort", "order", "order_by", "order_dir", "instance_id",
-    "org_id", "logical_operator",
+    "page",
+    "pageSize",
+    "per_page",
+    "limit",
+    "offset",
+    "sort",
+    "order",
+    "order_by",
+    "order_dir",
+    "instance_id",
+    "org_id",
+    "logical_operator",
 ];
 
 /// Decoded query parameters in the order in which they were sent.
@@ -32,12 +42,19 @@ pub(crate) struct Query(Vec<(String, String)>);
 impl Query {
     /// Takes the raw query string.
     pub(crate) fn parse(raw: &str) -> Self {
-        Self(url::form_urlencoded::parse(raw.as_bytes()).into_owned().collect())
+        Self(
+            url::form_urlencoded::parse(raw.as_bytes())
+                .into_owned()
+                .collect(),
+        )
     }
 
     /// The first parameter with this name.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.0
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 
     fn number(&self, name: &str) -> Option<usize> {
@@ -55,9 +72,15 @@ pub(crate) struct Page {
 impl Page {
     /// `page` counts from 1; nonsense falls back to the defaults, too large a page is cut.
     pub(crate) fn of(query: &Query, default_size: usize) -> Self {
-        let size = query.number("pageSize").unwrap_or(default_size).min(LARGEST_PAGE);
+        let size = query
+            .number("pageSize")
+            .unwrap_or(default_size)
+            .min(LARGEST_PAGE);
         let page = query.number("page").unwrap_or(1);
-        Self { skip: (page - 1).saturating_mul(size), size }
+        Self {
+            skip: (page - 1).saturating_mul(size),
+            size,
+        }
     }
 }
 
@@ -97,11 +120,21 @@ impl Filters {
             if RESERVED.contains(&name.as_str()) {
                 continue;
             }
-            let Some((field, suffix)) = name.rsplit_once('_') else { continue };
-            let Some(operator) = Operator::of_suffix(suffix) else { continue };
+            let Some((field, suffix)) = name.rsplit_once('_') else {
+                continue;
+            };
+            let Some(operator) = Operator::of_suffix(suffix) else {
+                continue;
+            };
             let values: Vec<String> = match operator {
-                Operator::In => value.split(',').map(|part| part.trim().to_owned()).collect(),
-                Operator::Between => value.split('|').map(|part| part.trim().to_owned()).collect(),
+                Operator::In => value
+                    .split(',')
+                    .map(|part| part.trim().to_owned())
+                    .collect(),
+                Operator::Between => value
+                    .split('|')
+                    .map(|part| part.trim().to_owned())
+                    .collect(),
                 Operator::IsNull | Operator::IsNotNull => Vec::new(),
                 _ => vec![value.clone()],
             };
@@ -124,7 +157,9 @@ impl Filters {
             };
             let mut field = entry.field;
             let mut values: Vec<String> = match operator {
-                Operator::In | Operator::Between => entry.values.unwrap_or_default().iter().map(plain).collect(),
+                Operator::In | Operator::Between => {
+                    entry.values.unwrap_or_default().iter().map(plain).collect()
+                }
                 _ => entry.value.iter().map(plain).collect(),
             };
             if matches!(operator, Operator::Exists | Operator::NotExists) && field == "meta_data" {
@@ -147,7 +182,9 @@ impl Filters {
         logical_operator: Option<&str>,
     ) -> Result<Self, Vec<String>> {
         if conditions.len() > MOST_FILTERS {
-            errors.push(format!("too many filters: at most {MOST_FILTERS} are allowed"));
+            errors.push(format!(
+                "too many filters: at most {MOST_FILTERS} are allowed"
+            ));
         }
         if !errors.is_empty() {
             return Err(errors);
@@ -170,21 +207,39 @@ impl Filters {
     }
 }
 
-fn condition(listing: Listing, field: &str, operator: Operator, values: Vec<String>) -> Result<Condition, String> {
+fn condition(
+    listing: Listing,
+    field: &str,
+    operator: Operator,
+    values: Vec<String>,
+) -> Result<Condition, String> {
     if !is_filterable(listing, field) {
         return Err(format!("field '{field}' cannot be filtered"));
     }
     if values.len() > MOST_IN_VALUES {
-        return Err(format!("field '{field}': at most {MOST_IN_VALUES} values are allowed"));
+        return Err(format!(
+            "field '{field}': at most {MOST_IN_VALUES} values are allowed"
+        ));
     }
-    if values.iter().any(|value| value.chars().count() > LONGEST_VALUE) {
-        return Err(format!("field '{field}': a value may have at most {LONGEST_VALUE} characters"));
+    if values
+        .iter()
+        .any(|value| value.chars().count() > LONGEST_VALUE)
+    {
+        return Err(format!(
+            "field '{field}': a value may have at most {LONGEST_VALUE} characters"
+        ));
     }
     let wanted = operator.values_wanted();
     if !wanted.contains(&values.len()) {
-        return Err(format!("field '{field}': wrong number of values for this operator"));
+        return Err(format!(
+            "field '{field}': wrong number of values for this operator"
+        ));
     }
-    Ok(Condition { field: field.to_owned(), operator, values })
+    Ok(Condition {
+        field: field.to_owned(),
+        operator,
+        values,
+    })
 }
 
 /// A JSON value as the text that a query parameter would hold.

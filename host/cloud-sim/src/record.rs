@@ -63,7 +63,11 @@ impl RequestRecord {
         self.direction == Direction::AppToCloud
             && self.method != "GET"
             && self.method != "HEAD"
-            && !self.path.split('?').next().is_some_and(|path| path.ends_with("/filter"))
+            && !self
+                .path
+                .split('?')
+                .next()
+                .is_some_and(|path| path.ends_with("/filter"))
     }
 }
 
@@ -105,8 +109,15 @@ pub(crate) struct Recorder {
 
 impl Recorder {
     pub(crate) fn new() -> Self {
-        let kept = Kept { next_seq: 1, requests: VecDeque::new(), writes: VecDeque::new() };
-        Self { kept: Mutex::new(kept), notices: broadcast::channel(1_024).0 }
+        let kept = Kept {
+            next_seq: 1,
+            requests: VecDeque::new(),
+            writes: VecDeque::new(),
+        };
+        Self {
+            kept: Mutex::new(kept),
+            notices: broadcast::channel(1_024).0,
+        }
     }
 
     /// Gives the record its number and keeps it.
@@ -136,7 +147,11 @@ impl Recorder {
     /// Everything kept with a number above `after`, oldest first.
     pub(crate) fn requests_after(&self, after: u64) -> Vec<RequestRecord> {
         let kept = lock(&self.kept);
-        kept.requests.iter().filter(|(record, _)| record.seq > after).map(|(record, _)| record.clone()).collect()
+        kept.requests
+            .iter()
+            .filter(|(record, _)| record.seq > after)
+            .map(|(record, _)| record.clone())
+            .collect()
     }
 
     /// Everything kept that changes something, oldest first.
@@ -147,7 +162,10 @@ impl Recorder {
     /// The unmasked parts of one kept request.
     pub(crate) fn details(&self, seq: u64) -> Option<RequestDetails> {
         let kept = lock(&self.kept);
-        kept.requests.iter().find(|(record, _)| record.seq == seq).map(|(_, details)| details.clone())
+        kept.requests
+            .iter()
+            .find(|(record, _)| record.seq == seq)
+            .map(|(_, details)| details.clone())
     }
 
     pub(crate) fn notify(&self, notice: Notice) {

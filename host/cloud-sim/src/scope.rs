@@ -21,8 +21,12 @@ pub(crate) enum Scope {
 
 impl Scope {
     /// All four, in the order of the form.
-    pub(crate) const ALL: [Self; 4] =
-        [Self::DataRead, Self::DataWrite, Self::AlertsRead, Self::AlertsWrite];
+    pub(crate) const ALL: [Self; 4] = [
+        Self::DataRead,
+        Self::DataWrite,
+        Self::AlertsRead,
+        Self::AlertsWrite,
+    ];
 
     /// The name on the wire.
     pub(crate) fn name(self) -> &'static str {

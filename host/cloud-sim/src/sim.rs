@@ -1,12 +1,12 @@
 //! The handle on a running simulated Cloud.
 
+mod inspect;
+
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
@@ -14,12 +14,11 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 
 use crate::core::Core;
-use crate::ledger::Kind;
 use crate::line::{CuttableListener, Line};
-use crate::record::{Notice, Recorder, RequestDetails, RequestRecord};
+use crate::record::{Notice, Recorder};
 use crate::registration::{EventError, Installed, IssuedKey, Registered, Registration};
 use crate::scope::Scope;
-use crate::state::{Alert, Key, KeyStatus, State, load};
+use crate::state::{Key, KeyStatus, State, load};
 use crate::{Options, StartError, Switches, api, dashboard, events, ids, lock};
 
 /// How long open connections may take to end at shutdown.
@@ -37,7 +36,9 @@ impl CloudSim {
     /// Reads the state file or seeds, binds, and serves on tasks of the current runtime.
     pub async fn start(options: Options) -> Result<Self, StartError> {
         // Plain `http` needs no provider, but the client wants one; another may have set it before.
-        rustls::crypto::ring::default_provider().install_default().ok();
+        rustls::crypto::ring::default_provider()
+            .install_default()
+            .ok();
         let loaded = match &options.state_file {
             Some(path) => load(path).await?,
             None => None,
@@ -45,11 +46,25 @@ impl CloudSim {
         let mut state = loaded.unwrap_or_else(State::empty);
         state.begin(options.extra_instances);
         let listener = TcpListener::bind(options.listen).await;
-        let listener = listener.map_err(|source| StartError::Bind { address: options.listen, source })?;
+        let listener = listener.map_err(|source| StartError::Bind {
+            address: options.listen,
+            source,
+        })?;
         let address = listener.local_addr();
-        let address = address.map_err(|source| StartError::Bind { address: options.listen, source })?;
-        let parse = |text: String| Url::parse(&text).map_err(|_| StartError::PublicHost { host: options.public_host.clone() });
-        let dashboard_url = parse(format!("http://{}:{}/", options.public_host, address.port()))?;
+        let address = address.map_err(|source| StartError::Bind {
+            address: options.listen,
+            source,
+        })?;
+        let parse = |text: String| {
+            Url::parse(&text).map_err(|_| StartError::PublicHost {
+                host: options.public_host.clone(),
+            })
+        };
+        let dashboard_url = parse(format!(
+            "http://{}:{}/",
+            options.public_host,
+            address.port()
+        ))?;
         let api_url = parse(format!("http://{address}/"))?;
         let core = Arc::new(Core {
             state: Mutex::new(state),
@@ -69,7 +84,11 @@ impl CloudSim {
         core.tasks.spawn(Arc::clone(&core).run_queue());
         core.tasks.spawn(Arc::clone(&core).keep_saved());
         core.tasks.spawn(serve(Arc::clone(&core), listener));
-        Ok(Self { core, api_url, dashboard_url })
+        Ok(Self {
+            core,
+            api_url,
+            dashboard_url,
+        })
     }
 
     /// Where it listens.
@@ -103,7 +122,12 @@ impl CloudSim {
     }
 
     /// Installs an app on any instance of the organization.
-    pub async fn install_on(&self, app_id: &str, instance_id: &str, granted: &[&str]) -> Result<Installed, EventError> {
+    pub async fn install_on(
+        &self,
+        app_id: &str,
+        instance_id: &str,
+        granted: &[&str],
+    ) -> Result<Installed, EventError> {
         events::install(&self.core, app_id, instance_id, granted).await
     }
 
@@ -117,16 +141,6 @@ impl CloudSim {
         events::uninstall(&self.core, installed_app_id).await
     }
 
-    /// Where an install stands: `pending`, `active`, `cancelled` or `uninstalled`.
-    pub fn install_status(&self, installed_app_id: &str) -> Option<&'static str> {
-        lock(&self.core.state).install(installed_app_id).map(|install| install.status.word())
-    }
-
-    /// What the dashboard would show as an app's last problem.
-    pub fn last_error(&self, app_id: &str) -> Option<String> {
-        lock(&self.core.state).app(app_id)?.last_error.clone()
-    }
-
     /// The first instance.
     pub fn instance_id(&self) -> String {
         self.core.main_instance()
@@ -134,7 +148,11 @@ impl CloudSim {
 
     /// Every instance, the first included.
     pub fn instance_ids(&self) -> Vec<String> {
-        lock(&self.core.state).instances.iter().map(|instance| instance.instance_id.clone()).collect()
+        lock(&self.core.state)
+            .instances
+            .iter()
+            .map(|instance| instance.instance_id.clone())
+            .collect()
     }
 
     /// The organization that installs belong to.
@@ -145,21 +163,6 @@ impl CloudSim {
     /// The person who launches apps.
     pub fn user_id(&self) -> &'static str {
         ids::USER_ID
-    }
-
-    /// The last 2,000 requests in both directions, oldest first.
-    pub fn requests(&self) -> Vec<RequestRecord> {
-        self.core.recorder.requests_after(0)
-    }
-
-    /// Apps' calls that change something, answered or refused, oldest first.
-    pub fn writes(&self) -> Vec<RequestRecord> {
-        self.core.recorder.writes()
-    }
-
-    /// The unmasked path, headers and bodies of one of the last 2,000 requests.
-    pub fn request_details(&self, seq: u64) -> Option<RequestDetails> {
-        self.core.recorder.details(seq)
     }
 
     /// The switches now.
@@ -173,57 +176,16 @@ impl CloudSim {
         self.core.note_change(Notice::State);
     }
 
-    /// How many answers a gate holds right now.
-    pub fn held(&self) -> usize {
-        *self.core.held.borrow()
-    }
-
-    /// Waits until a gate holds an answer. Answers whether one does.
-    pub async fn wait_until_held(&self, at_most: Duration) -> bool {
-        let mut held = self.core.held.subscribe();
-        let waited = tokio::time::timeout(at_most, held.wait_for(|held| *held > 0)).await;
-        waited.is_ok_and(|held| held.is_ok())
-    }
-
     /// Lets every held answer go.
     pub fn release_held(&self) {
         self.core.release.notify_waiters();
     }
 
-    /// One identity of the first instance, raw.
-    pub fn identity(&self, id: &str) -> Option<Value> {
-        let state = lock(&self.core.state);
-        state.main_ledger()?.table(Kind::Identities).get(id).cloned().map(Value::Object)
-    }
-
-    /// Every identity of the first instance, oldest first.
-    pub fn identities(&self) -> Vec<Value> {
-        self.rows(Kind::Identities)
-    }
-
-    /// Every balance of the first instance, oldest first.
-    pub fn balances(&self) -> Vec<Value> {
-        self.rows(Kind::Balances)
-    }
-
-    /// Every transaction of the first instance, oldest first.
-    pub fn transactions(&self) -> Vec<Value> {
-        self.rows(Kind::Transactions)
-    }
-
-    fn rows(&self, kind: Kind) -> Vec<Value> {
-        let state = lock(&self.core.state);
-        let ledger = state.main_ledger();
-        ledger.into_iter().flat_map(|ledger| ledger.table(kind).rows()).cloned().map(Value::Object).collect()
-    }
-
-    /// Every alert, newest first.
-    pub fn alerts(&self) -> Vec<Value> {
-        lock(&self.core.state).alerts.newest_first().map(Alert::to_json).collect()
-    }
-
     /// A key that works on the first instance without any app. Unknown scopes are left out.
-    #[expect(clippy::unused_async, reason = "part of the promised interface, as the events beside it")]
+    #[expect(
+        clippy::unused_async,
+        reason = "part of the promised interface, as the events beside it"
+    )]
     pub async fn issue_key(&self, granted: &[&str]) -> IssuedKey {
         let api_key = ids::api_key();
         let issued = IssuedKey {
@@ -235,17 +197,15 @@ impl CloudSim {
             prefix: issued.api_key_prefix.clone(),
             installed_app_id: None,
             instance_id: issued.instance_id.clone(),
-            granted: granted.iter().filter_map(|name| Scope::parse(name)).collect(),
+            granted: granted
+                .iter()
+                .filter_map(|name| Scope::parse(name))
+                .collect(),
             status: KeyStatus::Live,
         };
         lock(&self.core.state).keys.insert(api_key, key);
         self.core.note_change(Notice::State);
         issued
-    }
-
-    /// Whether a key works.
-    pub fn key_is_live(&self, api_key: &str) -> bool {
-        lock(&self.core.state).keys.find(api_key).is_some_and(|key| key.status == KeyStatus::Live)
     }
 
     /// Makes a key stop working, as an operator of Cloud might. Answers whether it exists.
@@ -274,23 +234,29 @@ impl CloudSim {
     pub async fn shutdown(self) {
         self.core.stop.cancel();
         self.core.tasks.close();
-        if tokio::time::timeout(DRAIN + DRAIN, self.core.tasks.wait()).await.is_err() {
+        if tokio::time::timeout(DRAIN + DRAIN, self.core.tasks.wait())
+            .await
+            .is_err()
+        {
             tracing::warn!("The simulated Cloud did not end in time");
         }
+        // Once more: the last requests may have ended after the last save.
+        self.core.save().await;
     }
 }
 
 /// The client that sends events: no proxy, no redirects.
 fn client() -> Result<reqwest::Client, reqwest::Error> {
-    reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()
+    reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
 }
 
 async fn serve(core: Arc<Core>, listener: TcpListener) {
     let app = Router::new()
         .merge(dashboard::router(&core))
         .fallback(api::serve)
-        // The Cloud APIs read bodies under a limit of their own.
-        .layer(DefaultBodyLimit::disable())
         .with_state(Arc::clone(&core))
         .into_make_service_with_connect_info::<Line>();
     let serving = axum::serve(CuttableListener(listener), app)

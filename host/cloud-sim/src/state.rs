@@ -17,7 +17,10 @@ use crate::scope::Scope;
 use crate::seed;
 
 /// An app of the workspace.
-#[expect(clippy::struct_field_names, reason = "`app_id` is the name on the wire")]
+#[expect(
+    clippy::struct_field_names,
+    reason = "`app_id` is the name on the wire"
+)]
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct App {
     pub(crate) app_id: String,
@@ -72,7 +75,10 @@ pub(crate) struct Install {
 }
 
 /// One Core instance of the organization.
-#[expect(clippy::struct_field_names, reason = "`instance_id` is the name on the wire")]
+#[expect(
+    clippy::struct_field_names,
+    reason = "`instance_id` is the name on the wire"
+)]
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Instance {
     pub(crate) instance_id: String,
@@ -109,14 +115,22 @@ impl State {
         for number in self.instances.len()..=usize::from(extra_instances) {
             self.instances.push(Instance {
                 instance_id: ids::instance(number),
-                name: if number == 0 { "Sandbox".to_owned() } else { format!("Sandbox {}", number + 1) },
+                name: if number == 0 {
+                    "Sandbox".to_owned()
+                } else {
+                    format!("Sandbox {}", number + 1)
+                },
                 ledger: seed::ledger(number),
             });
         }
         if is_fresh {
             self.alerts = seed::alerts(self.main_ledger());
         }
-        for install in self.installs.iter_mut().filter(|install| install.status == InstallStatus::Pending) {
+        for install in self
+            .installs
+            .iter_mut()
+            .filter(|install| install.status == InstallStatus::Pending)
+        {
             install.status = InstallStatus::Cancelled;
             self.keys.revoke_install(&install.installed_app_id);
         }
@@ -137,7 +151,9 @@ impl State {
 
     pub(crate) fn ledger_mut(&mut self, instance_id: &str) -> Option<&mut Ledger> {
         let mut instances = self.instances.iter_mut();
-        instances.find(|instance| instance.instance_id == instance_id).map(|instance| &mut instance.ledger)
+        instances
+            .find(|instance| instance.instance_id == instance_id)
+            .map(|instance| &mut instance.ledger)
     }
 
     pub(crate) fn app(&self, app_id: &str) -> Option<&App> {
@@ -149,11 +165,15 @@ impl State {
     }
 
     pub(crate) fn install(&self, installed_app_id: &str) -> Option<&Install> {
-        self.installs.iter().find(|install| install.installed_app_id == installed_app_id)
+        self.installs
+            .iter()
+            .find(|install| install.installed_app_id == installed_app_id)
     }
 
     pub(crate) fn install_mut(&mut self, installed_app_id: &str) -> Option<&mut Install> {
-        self.installs.iter_mut().find(|install| install.installed_app_id == installed_app_id)
+        self.installs
+            .iter_mut()
+            .find(|install| install.installed_app_id == installed_app_id)
     }
 
     /// The newest install of an app on an instance.

@@ -104,17 +104,29 @@ pub enum GateAction {
 impl WriteGate {
     /// Holds the answer to the next write whose path contains `matching`.
     pub fn hold(matching: impl Into<String>) -> Self {
-        Self { matching: matching.into(), nth: 1, action: GateAction::Hold }
+        Self {
+            matching: matching.into(),
+            nth: 1,
+            action: GateAction::Hold,
+        }
     }
 
     /// Cuts the connection after the next write whose path contains `matching`.
     pub fn drop_connection(matching: impl Into<String>) -> Self {
-        Self { matching: matching.into(), nth: 1, action: GateAction::DropConnection }
+        Self {
+            matching: matching.into(),
+            nth: 1,
+            action: GateAction::DropConnection,
+        }
     }
 
     /// Answers the next write whose path contains `matching` with `status`, although it was applied.
     pub fn answer(matching: impl Into<String>, status: u16) -> Self {
-        Self { matching: matching.into(), nth: 1, action: GateAction::Answer(status) }
+        Self {
+            matching: matching.into(),
+            nth: 1,
+            action: GateAction::Answer(status),
+        }
     }
 
     /// Means the n-th matching write instead of the next one.
@@ -181,7 +193,9 @@ impl Switches {
     ) -> Result<Self, SwitchError> {
         let mut json = serde_json::to_value(self).map_err(SwitchError::Value)?;
         for (name, value) in changes {
-            let slot = json.get_mut(name).ok_or_else(|| SwitchError::Unknown(name.clone()))?;
+            let slot = json
+                .get_mut(name)
+                .ok_or_else(|| SwitchError::Unknown(name.clone()))?;
             *slot = value.clone();
         }
         let mut after: Self = serde_json::from_value(json).map_err(SwitchError::Value)?;
@@ -195,7 +209,10 @@ impl Switches {
 
     /// The status to answer this call with instead of handling it. Counts `inject_times` down.
     pub(crate) fn take_injection(&mut self, is_write: bool, path: &str) -> Option<u16> {
-        let wanted = self.inject_matching.as_deref().is_none_or(|text| path.contains(text));
+        let wanted = self
+            .inject_matching
+            .as_deref()
+            .is_none_or(|text| path.contains(text));
         if self.inject_status == 0 || !wanted || (self.inject_writes_only && !is_write) {
             return None;
         }

@@ -111,12 +111,19 @@ impl Reports {
 
     /// Every app, in the order of the slugs.
     pub fn apps(&self) -> Vec<AppLine> {
-        self.runtime.registry().list().iter().map(|app| app_line(app)).collect()
+        self.runtime
+            .registry()
+            .list()
+            .iter()
+            .map(|app| app_line(app))
+            .collect()
     }
 
     /// One app, if there is a package of that name.
     pub async fn app(&self, slug: &Slug) -> Result<Option<AppReport>, StoreError> {
-        let Some(app) = self.runtime.registry().find(slug) else { return Ok(None) };
+        let Some(app) = self.runtime.registry().find(slug) else {
+            return Ok(None);
+        };
         let line = app_line(&app);
         let manifest = app.manifest();
         let app_id = self.installs.app_id_of(slug).await?;
@@ -139,13 +146,22 @@ impl Reports {
 
     /// Every install, in the order of their creation.
     pub async fn installs(&self) -> Result<Vec<InstallLine>, StoreError> {
-        Ok(self.installs.list().await?.iter().map(install_line).collect())
+        Ok(self
+            .installs
+            .list()
+            .await?
+            .iter()
+            .map(install_line)
+            .collect())
     }
 
     fn address(&self, kind: EndpointKind, slug: &Slug) -> Option<String> {
         let secret = self.endpoints.newest(kind, slug)?;
         let base = self.public_url.as_ref()?.origin().ascii_serialization();
-        #[expect(clippy::disallowed_methods, reason = "the operator registers this address in Cloud")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the operator registers this address in Cloud"
+        )]
         let secret = secret.expose_secret();
         Some(format!("{base}/api/{}/{slug}/{secret}", kind.as_str()))
     }
@@ -185,6 +201,9 @@ fn asked(manifest: &crate::runtime::Manifest) -> Vec<AskedPermission> {
     manifest
         .permissions
         .iter()
-        .map(|(scope, purpose)| AskedPermission { scope: scope.to_string(), purpose: purpose.clone() })
+        .map(|(scope, purpose)| AskedPermission {
+            scope: scope.to_string(),
+            purpose: purpose.clone(),
+        })
         .collect()
 }

@@ -16,7 +16,8 @@ pub(super) async fn serve(
     patience: Duration,
 ) -> anyhow::Result<()> {
     let stop = stopping.clone();
-    let server = axum::serve(listener, router).with_graceful_shutdown(async move { stop.cancelled().await });
+    let server =
+        axum::serve(listener, router).with_graceful_shutdown(async move { stop.cancelled().await });
     let late = async {
         stopping.cancelled().await;
         tokio::time::sleep(patience).await;

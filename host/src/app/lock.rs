@@ -4,11 +4,15 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context as _;
 
 const LOCK: &str = "airlock.lock";
 const TOKEN: &str = "admin.token";
+/// Tries to take the lock, and the pause between them.
+const TRIES: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// The lock of a folder of state. It is free again when this is dropped, or when the process ends in any way.
 #[derive(Debug)]
@@ -30,28 +34,39 @@ impl HostLock {
     pub fn take(folder: &Path) -> anyhow::Result<Self> {
         let path = folder.join(LOCK);
         let file = open_private(&path).with_context(|| format!("opening {}", path.display()))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self { file, folder: folder.to_owned() }),
-            Err(TryLockError::WouldBlock) => anyhow::bail!(
-                "another host is using {}; try: stop it, or set another --data-dir",
-                folder.display()
-            ),
-            Err(TryLockError::Error(error)) => {
-                Err(error).with_context(|| format!("locking {}", path.display()))
+        for _ in 0..TRIES {
+            match file.try_lock() {
+                Ok(()) => {
+                    return Ok(Self {
+                        file,
+                        folder: folder.to_owned(),
+                    });
+                }
+                // A command that only looks holds it for an instant.
+                Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
+                Err(TryLockError::Error(error)) => {
+                    return Err(error).with_context(|| format!("locking {}", path.display()));
+                }
             }
         }
+        anyhow::bail!(
+            "another host is using {}; try: stop it, or set another --data-dir",
+            folder.display()
+        )
     }
 
     /// Tells the commands where the operator's listener is and what opens it.
     pub fn announce(&self, address: SocketAddr, token: &str) -> anyhow::Result<()> {
         let path = self.folder.join(TOKEN);
-        let mut file = open_private(&path).with_context(|| format!("writing {}", path.display()))?;
+        let mut file =
+            open_private(&path).with_context(|| format!("writing {}", path.display()))?;
         file.set_len(0)?;
         file.write_all(token.as_bytes())?;
         let mut lock = &self.file;
         lock.set_len(0)?;
         lock.rewind()?;
-        lock.write_all(address.to_string().as_bytes()).context("writing the lock")
+        lock.write_all(address.to_string().as_bytes())
+            .context("writing the lock")
     }
 
     /// The host that holds the lock, if one does.
@@ -73,7 +88,10 @@ impl HostLock {
         let mut text = String::new();
         file.read_to_string(&mut text)?;
         let token = std::fs::read_to_string(folder.join(TOKEN)).unwrap_or_default();
-        Ok(Some(Held { address: text.trim().parse().ok(), token: token.trim().to_owned() }))
+        Ok(Some(Held {
+            address: text.trim().parse().ok(),
+            token: token.trim().to_owned(),
+        }))
     }
 }
 
@@ -95,7 +113,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert!(HostLock::holder(folder.path()).unwrap().is_none());
         let lock = HostLock::take(folder.path()).unwrap();
-        lock.announce("127.0.0.1:9090".parse().unwrap(), "token").unwrap();
+        lock.announce("127.0.0.1:9090".parse().unwrap(), "token")
+            .unwrap();
         let error = HostLock::take(folder.path()).unwrap_err().to_string();
         assert!(error.contains("another host is using"), "{error}");
         let held = HostLock::holder(folder.path()).unwrap().unwrap();

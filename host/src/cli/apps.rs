@@ -55,12 +55,21 @@ async fn list(args: ListArgs) -> anyhow::Result<()> {
         return output::json(&apps);
     }
     if apps.is_empty() {
-        output::text("There are no apps. Build one into the folder of packages; try: airlock build guests/kyc");
+        output::text(
+            "There are no apps. Build one into the folder of packages; try: airlock build guests/kyc",
+        );
         return Ok(());
     }
     let rows: Vec<Vec<String>> = apps
         .into_iter()
-        .map(|app| vec![app.slug, dash(app.version), app.status, app.reason.unwrap_or_default()])
+        .map(|app| {
+            vec![
+                app.slug,
+                dash(app.version),
+                app.status,
+                app.reason.unwrap_or_default(),
+            ]
+        })
         .collect();
     output::table(&["APP", "VERSION", "STATUS", "REASON"], &rows);
     Ok(())
@@ -75,7 +84,8 @@ async fn show(args: ShowArgs) -> anyhow::Result<()> {
             host.reports().app(&slug).await?
         }
     };
-    let report = report.with_context(|| format!("there is no app `{slug}`; try: airlock apps list"))?;
+    let report =
+        report.with_context(|| format!("there is no app `{slug}`; try: airlock apps list"))?;
     if args.format == Format::Json {
         return output::json(&report);
     }
@@ -85,13 +95,38 @@ async fn show(args: ShowArgs) -> anyhow::Result<()> {
         ("version", dash(report.version)),
         ("status", report.status),
         ("reason", dash(report.reason)),
-        ("callback URL", report.callback_url.unwrap_or_else(|| "set public_url to see it".to_owned())),
-        ("portal generator URL", report.portal_generator_url.unwrap_or_else(|| "set public_url to see it".to_owned())),
-        ("app_id", report.app_id.unwrap_or_else(|| "not known yet: the first proven install pins it".to_owned())),
+        (
+            "callback URL",
+            report
+                .callback_url
+                .unwrap_or_else(|| "set public_url to see it".to_owned()),
+        ),
+        (
+            "portal generator URL",
+            report
+                .portal_generator_url
+                .unwrap_or_else(|| "set public_url to see it".to_owned()),
+        ),
+        (
+            "app_id",
+            report
+                .app_id
+                .unwrap_or_else(|| "not known yet: the first proven install pins it".to_owned()),
+        ),
         ("sha256", dash(report.sha256)),
     ];
-    rows.extend(report.permissions.into_iter().map(|asked| ("permission", format!("{}: {}", asked.scope, asked.purpose))));
-    rows.extend(report.warnings.into_iter().map(|warning| ("warning", warning)));
+    rows.extend(
+        report
+            .permissions
+            .into_iter()
+            .map(|asked| ("permission", format!("{}: {}", asked.scope, asked.purpose))),
+    );
+    rows.extend(
+        report
+            .warnings
+            .into_iter()
+            .map(|warning| ("warning", warning)),
+    );
     for (name, value) in rows {
         output::text(&format!("{name:<21} {value}"));
     }

@@ -28,7 +28,10 @@ pub(super) struct Asking {
 pub(super) async fn answerer(args: &CommonArgs) -> anyhow::Result<Answerer> {
     let config = args.config()?;
     if let Some(held) = HostLock::holder(&config.data_dir)? {
-        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build()?;
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(Duration::from_secs(10))
+            .build()?;
         return Ok(Answerer::Running(Asking { client, held }));
     }
     crate::app::start_log("warn", false)?;
@@ -39,7 +42,10 @@ pub(super) async fn answerer(args: &CommonArgs) -> anyhow::Result<Answerer> {
 impl Asking {
     /// Reads a report. None if the host says that there is no such thing.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<Option<T>> {
-        let address = self.held.address.context("a host is starting there; try again in a moment")?;
+        let address = self
+            .held
+            .address
+            .context("a host is starting there; try again in a moment")?;
         let response = self
             .client
             .get(format!("http://{address}{path}"))
@@ -50,7 +56,14 @@ impl Asking {
         if response.status() == reqwest::StatusCode::NOT_FOUND {
             return Ok(None);
         }
-        let response = response.error_for_status().context("the running host refused")?;
-        Ok(Some(response.json().await.context("reading the running host's answer")?))
+        let response = response
+            .error_for_status()
+            .context("the running host refused")?;
+        Ok(Some(
+            response
+                .json()
+                .await
+                .context("reading the running host's answer")?,
+        ))
     }
 }

@@ -33,7 +33,11 @@ pub(super) async fn run(args: BuildArgs) -> anyhow::Result<()> {
     };
     for folder in folders {
         let built = build(&folder, &plugins).await?;
-        output::text(&format!("Built {} into {}", built.slug, built.package.display()));
+        output::text(&format!(
+            "Built {} into {}",
+            built.slug,
+            built.package.display()
+        ));
     }
     Ok(())
 }
@@ -62,8 +66,10 @@ pub(super) fn apps_here() -> anyhow::Result<Vec<PathBuf>> {
 /// Every folder of `guests/` that is an app, in the order of their names.
 pub(super) fn sample_apps() -> Vec<PathBuf> {
     let entries = std::fs::read_dir("guests").into_iter().flatten().flatten();
-    let mut apps: Vec<PathBuf> =
-        entries.map(|entry| entry.path()).filter(|path| path.join("app.toml").is_file()).collect();
+    let mut apps: Vec<PathBuf> = entries
+        .map(|entry| entry.path())
+        .filter(|path| path.join("app.toml").is_file())
+        .collect();
     apps.sort();
     apps
 }
@@ -75,25 +81,40 @@ pub(super) async fn build(folder: &Path, plugins: &Path) -> anyhow::Result<Built
     let slug = slug_of(&folder)?;
     let path = folder.join("app.toml");
     let text = std::fs::read_to_string(&path).with_context(|| {
-        format!("reading {}; try: name the folder that holds the app's app.toml", path.display())
+        format!(
+            "reading {}; try: name the folder that holds the app's app.toml",
+            path.display()
+        )
     })?;
     let manifest = Manifest::parse(&text).with_context(|| format!("in {}", path.display()))?;
     let Some(build) = &manifest.build else {
-        bail!("{} has no [build] command, so there is nothing to build", path.display());
+        bail!(
+            "{} has no [build] command, so there is nothing to build",
+            path.display()
+        );
     };
     run_command(&slug, &folder, &build.command).await?;
     let staged = stage(&folder, &build.output, plugins, &slug)?;
-    check(&staged).await.with_context(|| format!("the package of {slug} was built, but can't be served"))?;
+    check(&staged)
+        .await
+        .with_context(|| format!("the package of {slug} was built, but can't be served"))?;
     let package = plugins.join(slug.as_str());
-    swap_in(&staged, &package).with_context(|| format!("laying the package into {}", package.display()))?;
+    swap_in(&staged, &package)
+        .with_context(|| format!("laying the package into {}", package.display()))?;
     let _ = std::fs::remove_dir_all(plugins.join(STAGING));
     Ok(Built { slug, package })
 }
 
 fn slug_of(folder: &Path) -> anyhow::Result<Slug> {
-    let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let name = folder
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
     Slug::parse(name).map_err(|error| {
-        anyhow::anyhow!("the folder's name is the app's name, and {name:?} {error}; try: rename {}", folder.display())
+        anyhow::anyhow!(
+            "the folder's name is the app's name, and {name:?} {error}; try: rename {}",
+            folder.display()
+        )
     })
 }
 
@@ -102,7 +123,12 @@ async fn run_command(slug: &Slug, folder: &Path, command: &str) -> anyhow::Resul
     output::text(&format!("Building {slug}: {command}"));
     let begun = Instant::now();
     let mut shell = Command::new("sh");
-    shell.arg("-c").arg(command).current_dir(folder).stdin(Stdio::null()).kill_on_drop(true);
+    shell
+        .arg("-c")
+        .arg(command)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
     shell.env("CARGO_TARGET_DIR", folder.join("target"));
     for (name, _) in crate::config::environment() {
         shell.env_remove(name);
@@ -110,13 +136,19 @@ async fn run_command(slug: &Slug, folder: &Path, command: &str) -> anyhow::Resul
     for name in secrets::VARIABLES {
         shell.env_remove(name);
     }
-    let status = shell.status().await.with_context(|| format!("running `{command}` in {}", folder.display()))?;
+    let status = shell
+        .status()
+        .await
+        .with_context(|| format!("running `{command}` in {}", folder.display()))?;
     ensure!(
         status.success(),
         "the build command of {slug} failed ({status}): `{command}` in {}; its own words stand above",
         folder.display()
     );
-    output::text(&format!("Built {slug} in {:.1} s", begun.elapsed().as_secs_f32()));
+    output::text(&format!(
+        "Built {slug} in {:.1} s",
+        begun.elapsed().as_secs_f32()
+    ));
     Ok(())
 }
 
@@ -124,12 +156,14 @@ async fn run_command(slug: &Slug, folder: &Path, command: &str) -> anyhow::Resul
 fn stage(folder: &Path, component: &str, plugins: &Path, slug: &Slug) -> anyhow::Result<PathBuf> {
     let staged = plugins.join(STAGING).join(slug.as_str());
     if staged.exists() {
-        std::fs::remove_dir_all(&staged).with_context(|| format!("clearing {}", staged.display()))?;
+        std::fs::remove_dir_all(&staged)
+            .with_context(|| format!("clearing {}", staged.display()))?;
     }
     std::fs::create_dir_all(&staged).with_context(|| format!("making {}", staged.display()))?;
     let component = folder.join(component);
     let copy = |from: &Path, to: PathBuf| {
-        std::fs::copy(from, &to).with_context(|| format!("copying {} to {}", from.display(), to.display()))
+        std::fs::copy(from, &to)
+            .with_context(|| format!("copying {} to {}", from.display(), to.display()))
     };
     ensure!(
         component.is_file(),
@@ -156,7 +190,10 @@ fn copy_folder(from: &Path, to: &Path) -> anyhow::Result<()> {
             std::fs::copy(entry.path(), &target)
                 .with_context(|| format!("copying {}", entry.path().display()))?;
         } else {
-            bail!("{} is neither a file nor a folder; a page may hold nothing else", entry.path().display());
+            bail!(
+                "{} is neither a file nor a folder; a page may hold nothing else",
+                entry.path().display()
+            );
         }
     }
     Ok(())
@@ -195,12 +232,18 @@ mod tests {
     #[test]
     fn a_package_is_swapped_in_whole_and_the_old_one_is_gone_from_its_place() {
         let folder = tempfile::tempdir().unwrap();
-        let (staged, package) = (folder.path().join(".staging/kyc"), folder.path().join("kyc"));
+        let (staged, package) = (
+            folder.path().join(".staging/kyc"),
+            folder.path().join("kyc"),
+        );
         std::fs::create_dir_all(&staged).unwrap();
         std::fs::create_dir_all(&package).unwrap();
         std::fs::write(staged.join("app.toml"), "new").unwrap();
         std::fs::write(package.join("app.toml"), "old").unwrap();
         swap_in(&staged, &package).unwrap();
-        assert_eq!(std::fs::read_to_string(package.join("app.toml")).unwrap(), "new");
+        assert_eq!(
+            std::fs::read_to_string(package.join("app.toml")).unwrap(),
+            "new"
+        );
     }
 }

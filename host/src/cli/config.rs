@@ -31,14 +31,28 @@ pub(super) fn run(command: ConfigCommand) -> anyhow::Result<()> {
         .map(|(name, value, source)| [name.to_owned(), value.to_string(), source.to_string()])
         .collect();
     if layers.find("database.url").is_none() {
-        rows.push(["database.url".into(), format!("\"sqlite://{}\"", config.database.display()), "default".into()]);
+        rows.push([
+            "database.url".into(),
+            format!("\"sqlite://{}\"", config.database.display()),
+            "default".into(),
+        ]);
     }
     if config.public_url.is_none() {
-        rows.push(["public_url".into(), "not set: `serve` needs it".into(), "-".into()]);
+        rows.push([
+            "public_url".into(),
+            "not set: `serve` needs it".into(),
+            "-".into(),
+        ]);
     }
     for variable in secrets::VARIABLES {
-        let set = environment().iter().any(|(name, value)| name == variable && !value.is_empty());
-        rows.push([variable.into(), if set { "••••••" } else { "not set" }.into(), if set { "environment" } else { "-" }.into()]);
+        let set = environment()
+            .iter()
+            .any(|(name, value)| name == variable && !value.is_empty());
+        rows.push([
+            variable.into(),
+            if set { "••••••" } else { "not set" }.into(),
+            if set { "environment" } else { "-" }.into(),
+        ]);
     }
     match args.format {
         Format::Table => {

@@ -49,11 +49,22 @@ pub(super) async fn run(args: DevArgs) -> anyhow::Result<()> {
     output::text("Loading the apps. The first time each one is compiled, which takes some seconds");
     let host = Host::open(config, &secrets, Arc::new(SystemClock::new()))
         .await
-        .with_context(|| format!("starting the host; to begin anew, try: rm -r {}", place::FOLDER))?;
+        .with_context(|| {
+            format!(
+                "starting the host; to begin anew, try: rm -r {}",
+                place::FOLDER
+            )
+        })?;
     host.load_packages().await?;
     let reports = host.reports();
     let signer = app::signer(&secrets)?;
-    let serving = tokio::spawn(host.serve(listeners.public, listeners.operator, signer, true, stopping.clone()));
+    let serving = tokio::spawn(host.serve(
+        listeners.public,
+        listeners.operator,
+        signer,
+        true,
+        stopping.clone(),
+    ));
     let reports_of_apps = register(&reports, &cloud).await?;
     banner(&args, &cloud, &reports_of_apps, &left_out);
     let served = serving.await.context("the host stopped by itself")?;
@@ -91,10 +102,16 @@ impl Listeners {
         let bind = async |port: u16| {
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
             TcpListener::bind(address).await.with_context(|| {
-                format!("port {port} is taken; try: airlock dev --port {}", port.saturating_add(20))
+                format!(
+                    "port {port} is taken; try: airlock dev --port {}",
+                    port.saturating_add(20)
+                )
             })
         };
-        Ok(Self { public: bind(port).await?, operator: bind(port + ADMIN_OFFSET).await? })
+        Ok(Self {
+            public: bind(port).await?,
+            operator: bind(port + ADMIN_OFFSET).await?,
+        })
     }
 }
 
@@ -105,19 +122,27 @@ async fn start_cloud(port: u16) -> anyhow::Result<CloudSim> {
         state_file: Some(Path::new(place::FOLDER).join("cloud.json")),
         ..Options::default()
     };
-    CloudSim::start(options).await.context("starting the simulated Cloud")
+    CloudSim::start(options)
+        .await
+        .context("starting the simulated Cloud")
 }
 
 fn config(args: &DevArgs, cloud: &CloudSim) -> anyhow::Result<Config> {
     let mut layers = Layers::defaults();
     layers.add_file("airlock.toml".as_ref(), false)?;
     layers.add_environment(crate::config::environment())?;
-    let public_url =
-        args.public_url.clone().unwrap_or_else(|| format!("http://127.0.0.1:{}", args.port));
+    let public_url = args
+        .public_url
+        .clone()
+        .unwrap_or_else(|| format!("http://127.0.0.1:{}", args.port));
     let data_dir = format!("{}/data", place::FOLDER);
     for (flag, name, value) in [
         ("port", "listen", format!("127.0.0.1:{}", args.port)),
-        ("port", "admin_listen", format!("127.0.0.1:{}", args.port + ADMIN_OFFSET)),
+        (
+            "port",
+            "admin_listen",
+            format!("127.0.0.1:{}", args.port + ADMIN_OFFSET),
+        ),
         ("public-url", "public_url", public_url),
         ("plugins", "plugins", args.plugins.display().to_string()),
         ("port", "data_dir", data_dir),
@@ -134,10 +159,17 @@ fn config(args: &DevArgs, cloud: &CloudSim) -> anyhow::Result<Config> {
 async fn register(reports: &Reports, cloud: &CloudSim) -> anyhow::Result<Vec<AppReport>> {
     let mut registered = Vec::new();
     for line in reports.apps() {
-        let slug = Slug::parse(&line.slug).map_err(|error| anyhow::anyhow!("the app's name {error}"))?;
-        let Some(report) = reports.app(&slug).await? else { continue };
-        if let (Some(callback), Some(portal)) = (&report.callback_url, &report.portal_generator_url) {
-            let permissions = report.permissions.iter().map(|asked| (asked.scope.clone(), asked.purpose.clone()));
+        let slug =
+            Slug::parse(&line.slug).map_err(|error| anyhow::anyhow!("the app's name {error}"))?;
+        let Some(report) = reports.app(&slug).await? else {
+            continue;
+        };
+        if let (Some(callback), Some(portal)) = (&report.callback_url, &report.portal_generator_url)
+        {
+            let permissions = report
+                .permissions
+                .iter()
+                .map(|asked| (asked.scope.clone(), asked.purpose.clone()));
             let registration = Registration {
                 slug: report.slug.clone(),
                 name: report.name.clone().unwrap_or_else(|| report.slug.clone()),
@@ -160,14 +192,24 @@ fn banner(args: &DevArgs, cloud: &CloudSim, apps: &[AppReport], left_out: &[(Str
         String::new(),
         "  Airlock is ready".to_owned(),
         String::new(),
-        format!("  Dashboard  {}  ← open this: install an app, launch it", cloud.dashboard_url()),
+        format!(
+            "  Dashboard  {}  ← open this: install an app, launch it",
+            cloud.dashboard_url()
+        ),
         format!("  Host       http://127.0.0.1:{}", args.port),
         format!("  Operator   http://127.0.0.1:{}", args.port + ADMIN_OFFSET),
     ];
     for app in apps {
         let version = app.version.as_deref().unwrap_or("-");
-        let reason = app.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-        lines.push(format!("  App        {} {version}, {}{reason}", app.slug, app.status));
+        let reason = app
+            .reason
+            .as_ref()
+            .map(|reason| format!(": {reason}"))
+            .unwrap_or_default();
+        lines.push(format!(
+            "  App        {} {version}, {}{reason}",
+            app.slug, app.status
+        ));
     }
     if apps.is_empty() {
         lines.push("  App        none; try: airlock build guests/kyc".to_owned());

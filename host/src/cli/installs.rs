@@ -31,7 +31,9 @@ pub(super) async fn run(command: InstallsCommand) -> anyhow::Result<()> {
         return output::json(&installs);
     }
     if installs.is_empty() {
-        output::text("There are no installs yet. They come from Blnk Cloud when a user installs an app.");
+        output::text(
+            "There are no installs yet. They come from Blnk Cloud when a user installs an app.",
+        );
         return Ok(());
     }
     let rows: Vec<Vec<String>> = installs
@@ -47,6 +49,16 @@ pub(super) async fn run(command: InstallsCommand) -> anyhow::Result<()> {
             ]
         })
         .collect();
-    output::table(&["INSTALL", "APP", "STATUS", "GRANTED", "INSTANCE", "INSTALLED"], &rows);
+    output::table(
+        &[
+            "INSTALL",
+            "APP",
+            "STATUS",
+            "GRANTED",
+            "INSTANCE",
+            "INSTALLED",
+        ],
+        &rows,
+    );
     Ok(())
 }

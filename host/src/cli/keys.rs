@@ -19,9 +19,15 @@ pub(super) enum KeysCommand {
 /// Prints new keys. They are shown once and kept nowhere.
 pub(super) fn run(command: &KeysCommand) -> anyhow::Result<()> {
     let KeysCommand::Generate { number } = command;
-    for (variable, letter) in [("AIRLOCK_MASTER_KEYS", 'k'), ("AIRLOCK_SESSION_SECRETS", 's')] {
+    for (variable, letter) in [
+        ("AIRLOCK_MASTER_KEYS", 'k'),
+        ("AIRLOCK_SESSION_SECRETS", 's'),
+    ] {
         let key = SecretList::generate(letter, *number);
-        #[expect(clippy::disallowed_methods, reason = "this command is asked to show them")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this command is asked to show them"
+        )]
         output::text(&format!("{variable}={}", key.expose_secret()));
     }
     Ok(())

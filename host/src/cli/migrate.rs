@@ -11,6 +11,9 @@ pub(super) async fn run(args: CommonArgs) -> anyhow::Result<()> {
     let _lock = HostLock::take(&config.data_dir)?;
     let database = Database::open(&config.database).await?;
     database.close().await;
-    output::text(&format!("The tables in {} are up to date.", config.database.display()));
+    output::text(&format!(
+        "The tables in {} are up to date.",
+        config.database.display()
+    ));
     Ok(())
 }

@@ -1,5 +1,8 @@
 //! Printing: tables for people, JSON for scripts, and errors that help.
-#![expect(clippy::print_stdout, reason = "the command line is what talks to standard output")]
+#![expect(
+    clippy::print_stdout,
+    reason = "the command line is what talks to standard output"
+)]
 
 use std::fmt::Write as _;
 
@@ -22,12 +25,17 @@ pub(super) fn table(headings: &[&str], rows: &[Vec<String>]) {
 }
 
 fn table_text(headings: &[&str], rows: &[Vec<String>]) -> String {
-    let cells = |row: &[String], index: usize| row.get(index).map_or(0, |cell| cell.chars().count());
+    let cells =
+        |row: &[String], index: usize| row.get(index).map_or(0, |cell| cell.chars().count());
     let widths: Vec<usize> = headings
         .iter()
         .enumerate()
         .map(|(index, heading)| {
-            rows.iter().map(|row| cells(row, index)).max().unwrap_or(0).max(heading.chars().count())
+            rows.iter()
+                .map(|row| cells(row, index))
+                .max()
+                .unwrap_or(0)
+                .max(heading.chars().count())
         })
         .collect();
     let line = |cells: Vec<&str>| {
@@ -38,7 +46,10 @@ fn table_text(headings: &[&str], rows: &[Vec<String>]) -> String {
         line.trim_end().to_owned()
     };
     let mut lines = vec![line(headings.to_vec())];
-    lines.extend(rows.iter().map(|row| line(row.iter().map(String::as_str).collect())));
+    lines.extend(
+        rows.iter()
+            .map(|row| line(row.iter().map(String::as_str).collect())),
+    );
     lines.join("\n")
 }
 
@@ -62,7 +73,13 @@ mod tests {
 
     #[test]
     fn columns_are_as_wide_as_their_longest_cell() {
-        let rows = [vec!["kyc".to_owned(), "serving".to_owned()], vec!["übung".to_owned(), String::new()]];
-        assert_eq!(table_text(&["APP", "STATUS"], &rows), "APP    STATUS\nkyc    serving\nübung");
+        let rows = [
+            vec!["kyc".to_owned(), "serving".to_owned()],
+            vec!["übung".to_owned(), String::new()],
+        ];
+        assert_eq!(
+            table_text(&["APP", "STATUS"], &rows),
+            "APP    STATUS\nkyc    serving\nübung"
+        );
     }
 }

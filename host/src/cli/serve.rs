@@ -21,11 +21,11 @@ pub(super) async fn run(args: CommonArgs) -> anyhow::Result<()> {
     let host = Host::open(config, &secrets, Arc::new(SystemClock::new())).await?;
     drop(secrets);
     host.load_packages().await?;
-    let public = TcpListener::bind(listen)
-        .await
-        .with_context(|| format!("binding the public listener to {listen}; try: another --listen"))?;
-    let operator = TcpListener::bind(admin_listen)
-        .await
-        .with_context(|| format!("binding the operator's listener to {admin_listen}; try: another --admin-listen"))?;
+    let public = TcpListener::bind(listen).await.with_context(|| {
+        format!("binding the public listener to {listen}; try: another --listen")
+    })?;
+    let operator = TcpListener::bind(admin_listen).await.with_context(|| {
+        format!("binding the operator's listener to {admin_listen}; try: another --admin-listen")
+    })?;
     host.serve(public, operator, signer, false, stopping).await
 }

@@ -20,7 +20,9 @@ impl Object {
     /// Parses an object. `instance_id` is the host's own and refused.
     pub(super) fn parse(text: &str) -> Result<Self, CloudError> {
         if text.len() > MAX_BODY {
-            return Err(CloudError::invalid(format!("the JSON is longer than {MAX_BODY} bytes")));
+            return Err(CloudError::invalid(format!(
+                "the JSON is longer than {MAX_BODY} bytes"
+            )));
         }
         let fields: BTreeMap<String, Box<RawValue>> = serde_json::from_str(text)
             .map_err(|error| CloudError::invalid(format!("a JSON object was expected: {error}")))?;
@@ -41,7 +43,9 @@ impl Object {
 
     /// Whether a field is there and is neither null nor an empty text.
     pub(super) fn has(&self, name: &str) -> bool {
-        self.0.get(name).is_some_and(|value| !matches!(value.get(), "null" | "\"\""))
+        self.0
+            .get(name)
+            .is_some_and(|value| !matches!(value.get(), "null" | "\"\""))
     }
 
     /// Sets a field to a text.
@@ -54,7 +58,11 @@ impl Object {
     /// Checks the top-level keys of `meta_data`, where it is there: only those that the package declares.
     pub(super) fn check_metadata(&self, declared: &BTreeSet<String>) -> Result<(), CloudError> {
         self.refuse_misspelled("meta_data")?;
-        let Some(metadata) = self.0.get("meta_data").filter(|value| value.get() != "null") else {
+        let Some(metadata) = self
+            .0
+            .get("meta_data")
+            .filter(|value| value.get() != "null")
+        else {
             return Ok(());
         };
         let keys: BTreeMap<String, &RawValue> = serde_json::from_str(metadata.get())
@@ -67,8 +75,14 @@ impl Object {
 
     /// Core matches names of fields without regard to case: only the documented spelling may pass.
     fn refuse_misspelled(&self, name: &str) -> Result<(), CloudError> {
-        if self.0.keys().any(|key| key != name && key.eq_ignore_ascii_case(name)) {
-            return Err(CloudError::invalid(format!("`{name}` is spelled otherwise")));
+        if self
+            .0
+            .keys()
+            .any(|key| key != name && key.eq_ignore_ascii_case(name))
+        {
+            return Err(CloudError::invalid(format!(
+                "`{name}` is spelled otherwise"
+            )));
         }
         Ok(())
     }
@@ -76,10 +90,15 @@ impl Object {
     /// The objects in an array field, for checks on each.
     pub(super) fn items(&self, name: &str) -> Result<Vec<Self>, CloudError> {
         self.refuse_misspelled(name)?;
-        let Some(list) = self.0.get(name) else { return Ok(Vec::new()) };
+        let Some(list) = self.0.get(name) else {
+            return Ok(Vec::new());
+        };
         let items: Vec<&RawValue> = serde_json::from_str(list.get())
             .map_err(|_| CloudError::invalid(format!("`{name}` must be an array")))?;
-        items.into_iter().map(|item| Self::parse(item.get())).collect()
+        items
+            .into_iter()
+            .map(|item| Self::parse(item.get()))
+            .collect()
     }
 
     /// Puts an array of objects back.
@@ -101,26 +120,41 @@ impl Object {
         if self.has("reference") {
             return;
         }
-        let digest = Sha256::new().chain_update(route).chain_update([0]).chain_update(self.to_text()).finalize();
-        let short = digest.iter().take(12).fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+        let digest = Sha256::new()
+            .chain_update(route)
+            .chain_update([0])
+            .chain_update(self.to_text())
+            .finalize();
+        let short = digest
+            .iter()
+            .take(12)
+            .fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
         self.set_text("reference", &format!("airlock-{run}-{short}"));
     }
 }
 
 /// A key of metadata that the package may write.
 pub(super) fn check_metadata_key(key: &str, declared: &BTreeSet<String>) -> Result<(), CloudError> {
-    if declared.contains(key) { Ok(()) } else { Err(undeclared(key)) }
+    if declared.contains(key) {
+        Ok(())
+    } else {
+        Err(undeclared(key))
+    }
 }
 
 fn undeclared(key: &str) -> CloudError {
     let shown: String = key.chars().take(64).collect();
-    CloudError::invalid(format!("the package does not declare the metadata key {shown:?} in `metadata_keys`"))
+    CloudError::invalid(format!(
+        "the package does not declare the metadata key {shown:?} in `metadata_keys`"
+    ))
 }
 
 /// A JSON text of any kind, as it was written.
 pub(super) fn any(text: &str) -> Result<Box<RawValue>, CloudError> {
     if text.len() > MAX_BODY {
-        return Err(CloudError::invalid(format!("the JSON is longer than {MAX_BODY} bytes")));
+        return Err(CloudError::invalid(format!(
+            "the JSON is longer than {MAX_BODY} bytes"
+        )));
     }
     serde_json::from_str(text).map_err(|error| CloudError::invalid(format!("not JSON: {error}")))
 }
@@ -128,7 +162,9 @@ pub(super) fn any(text: &str) -> Result<Box<RawValue>, CloudError> {
 /// The array of the Filters API.
 pub(super) fn filters(text: &str) -> Result<String, CloudError> {
     let filters: Vec<Object> = serde_json::from_str::<Vec<&RawValue>>(text)
-        .map_err(|error| CloudError::invalid(format!("filters must be an array of objects: {error}")))?
+        .map_err(|error| {
+            CloudError::invalid(format!("filters must be an array of objects: {error}"))
+        })?
         .into_iter()
         .map(|item| Object::parse(item.get()))
         .collect::<Result<_, _>>()?;
@@ -151,8 +187,15 @@ mod tests {
 
     #[test]
     fn h34_the_instance_can_not_be_named_in_a_body() {
-        for text in [r#"{"instance_id":"x"}"#, r#"{"Instance_ID":"x"}"#, r#"{"instance\u005fid":"x"}"#] {
-            assert!(matches!(Object::parse(text), Err(CloudError::InvalidRequest(_))), "{text}");
+        for text in [
+            r#"{"instance_id":"x"}"#,
+            r#"{"Instance_ID":"x"}"#,
+            r#"{"instance\u005fid":"x"}"#,
+        ] {
+            assert!(
+                matches!(Object::parse(text), Err(CloudError::InvalidRequest(_))),
+                "{text}"
+            );
         }
     }
 
@@ -174,9 +217,21 @@ mod tests {
             object.ensure_reference(run, "transactions");
             object.to_text()
         };
-        assert_eq!(reference("r1", r#"{"amount":1}"#), reference("r1", r#"{ "amount" : 1 }"#));
-        assert_ne!(reference("r1", r#"{"amount":1}"#), reference("r2", r#"{"amount":1}"#));
-        assert_ne!(reference("r1", r#"{"amount":1}"#), reference("r1", r#"{"amount":2}"#));
-        assert_eq!(reference("r1", r#"{"reference":"mine"}"#), r#"{"reference":"mine"}"#);
+        assert_eq!(
+            reference("r1", r#"{"amount":1}"#),
+            reference("r1", r#"{ "amount" : 1 }"#)
+        );
+        assert_ne!(
+            reference("r1", r#"{"amount":1}"#),
+            reference("r2", r#"{"amount":1}"#)
+        );
+        assert_ne!(
+            reference("r1", r#"{"amount":1}"#),
+            reference("r1", r#"{"amount":2}"#)
+        );
+        assert_eq!(
+            reference("r1", r#"{"reference":"mine"}"#),
+            r#"{"reference":"mine"}"#
+        );
     }
 }

@@ -14,7 +14,8 @@ impl Permitted<DataRead> {
     pub async fn list(&self, what: &str, filters: Pairs, page: Option<Page>) -> Answer {
         let mut query = path::filters(filters)?;
         query.extend(page.map(Page::query).into_iter().flatten());
-        self.send(Outbound::get(path::data_list(what)?).query(query)).await
+        self.send(Outbound::get(path::data_list(what)?).query(query))
+            .await
     }
 
     /// `GET /data/{what}/{id}`.
@@ -75,7 +76,11 @@ impl Permitted<DataWrite> {
         let mut body = Object::parse(transaction)?;
         body.check_metadata(self.declared())?;
         body.ensure_reference(self.run_id(), "transactions");
-        self.send(Outbound::post(path::proxy(&["transactions"]), body.to_text())).await
+        self.send(Outbound::post(
+            path::proxy(&["transactions"]),
+            body.to_text(),
+        ))
+        .await
     }
 
     /// `PUT /proxy/transactions/inflight/{id}` with `commit`.
@@ -109,7 +114,10 @@ impl Permitted<DataWrite> {
     /// `PUT /proxy/identities/{id}`. `meta_data` is refused: it would replace the keys of other apps.
     pub async fn update_identity(&self, id: &str, changes: &str) -> Answer {
         let body = Object::parse(changes)?;
-        body.refuse("meta_data", "would replace the keys of other apps; use merge-metadata")?;
+        body.refuse(
+            "meta_data",
+            "would replace the keys of other apps; use merge-metadata",
+        )?;
         body.refuse("identity_id", "can not be changed")?;
         let path = path::proxy(&["identities", path::id(id)?.as_str()]);
         self.send(Outbound::put(path, body.to_text())).await
@@ -122,7 +130,11 @@ impl Permitted<DataWrite> {
         let value = body::any(value)?;
         let key = serde_json::Value::from(key);
         let text = format!(r#"{{"meta_data":{{{key}:{value}}}}}"#);
-        self.send(Outbound::post(path::proxy(&[entity.as_str(), "metadata"]), text)).await
+        self.send(Outbound::post(
+            path::proxy(&[entity.as_str(), "metadata"]),
+            text,
+        ))
+        .await
     }
 
     /// `POST /proxy/…` for documented routes without a function of their own.
@@ -152,28 +164,34 @@ impl Permitted<DataWrite> {
     async fn create(&self, names: &[&str], text: &str) -> Answer {
         let body = Object::parse(text)?;
         body.check_metadata(self.declared())?;
-        self.send(Outbound::post(path::proxy(names), body.to_text())).await
+        self.send(Outbound::post(path::proxy(names), body.to_text()))
+            .await
     }
 }
 
 impl Permitted<AlertsRead> {
     /// `GET /alerts`.
     pub async fn list(&self) -> Answer {
-        self.send(Outbound::get(path::CloudPath::fixed(&["alerts"])).alerts()).await
+        self.send(Outbound::get(path::CloudPath::fixed(&["alerts"])).alerts())
+            .await
     }
 
     /// `GET /alerts/{id}`.
     pub async fn get(&self, id: &str) -> Answer {
         let id = path::id(id)?;
         if id.as_str() == "statuses" {
-            return Err(CloudError::invalid("`statuses` is no alert; call `statuses`"));
+            return Err(CloudError::invalid(
+                "`statuses` is no alert; call `statuses`",
+            ));
         }
-        self.send(Outbound::get(path::CloudPath::fixed(&["alerts", id.as_str()])).alerts()).await
+        self.send(Outbound::get(path::CloudPath::fixed(&["alerts", id.as_str()])).alerts())
+            .await
     }
 
     /// `GET /alerts/statuses`.
     pub async fn statuses(&self) -> Answer {
-        self.send(Outbound::get(path::CloudPath::fixed(&["alerts", "statuses"])).alerts()).await
+        self.send(Outbound::get(path::CloudPath::fixed(&["alerts", "statuses"])).alerts())
+            .await
     }
 }
 
@@ -188,13 +206,15 @@ impl Permitted<AlertsWrite> {
         if let Some(title) = title {
             body.set_text("title", title);
         }
-        self.send(Outbound::post(flag_path(entity)?, body.to_text()).alerts()).await
+        self.send(Outbound::post(flag_path(entity)?, body.to_text()).alerts())
+            .await
     }
 
     /// `PUT /alerts/flag/{id}`: any of `title`, `description`, `status`.
     pub async fn update(&self, id: &str, changes: &str) -> Answer {
         let body = Object::parse(changes)?;
-        self.send(Outbound::put(flag_path(id)?, body.to_text()).alerts()).await
+        self.send(Outbound::put(flag_path(id)?, body.to_text()).alerts())
+            .await
     }
 
     /// `POST /alerts/statuses`.
@@ -204,26 +224,38 @@ impl Permitted<AlertsWrite> {
             body.set_text("key", key);
         }
         let path = path::CloudPath::fixed(&["alerts", "statuses"]);
-        self.send(Outbound::post(path, body.to_text()).alerts()).await
+        self.send(Outbound::post(path, body.to_text()).alerts())
+            .await
     }
 
     /// `PUT /alerts/statuses/{key}`.
     pub async fn update_status(&self, key: &str, name: &str, colour: &str) -> Answer {
-        self.send(Outbound::put(status_path(key)?, status_body(name, colour).to_text()).alerts()).await
+        self.send(Outbound::put(status_path(key)?, status_body(name, colour).to_text()).alerts())
+            .await
     }
 
     /// `DELETE /alerts/statuses/{key}`.
     pub async fn delete_status(&self, key: &str) -> Result<(), CloudError> {
-        self.send(Outbound::delete(status_path(key)?).alerts()).await.map(|_| ())
+        self.send(Outbound::delete(status_path(key)?).alerts())
+            .await
+            .map(|_| ())
     }
 }
 
 fn flag_path(id: &str) -> Result<path::CloudPath, CloudError> {
-    Ok(path::CloudPath::fixed(&["alerts", "flag", path::id(id)?.as_str()]))
+    Ok(path::CloudPath::fixed(&[
+        "alerts",
+        "flag",
+        path::id(id)?.as_str(),
+    ]))
 }
 
 fn status_path(key: &str) -> Result<path::CloudPath, CloudError> {
-    Ok(path::CloudPath::fixed(&["alerts", "statuses", path::id(key)?.as_str()]))
+    Ok(path::CloudPath::fixed(&[
+        "alerts",
+        "statuses",
+        path::id(key)?.as_str(),
+    ]))
 }
 
 fn status_body(name: &str, colour: &str) -> Object {

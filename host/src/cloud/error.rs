@@ -88,13 +88,16 @@ impl CloudError {
         is_write: bool,
     ) -> Self {
         let error = api_error(status, body);
-        let wait = |error: ApiError| Wait { message: error.message, retry_after_seconds };
+        let wait = |error: ApiError| Wait {
+            message: error.message,
+            retry_after_seconds,
+        };
         match status {
             404 => Self::NotFound,
             409 => Self::Conflict(error),
             429 => Self::RateLimited(wait(error)),
-            // 423: Core holds a lock on the balance; nothing was done.
-            423 | 503 => Self::Unavailable(wait(error)),
+            // Core holds a lock on the balance; nothing was done.
+            423 => Self::Unavailable(wait(error)),
             500..=599 if is_write => {
                 Self::OutcomeUnknown(format!("Cloud answered {status}: {}", error.message))
             }
@@ -128,7 +131,9 @@ fn api_error(status: u16, body: &[u8]) -> ApiError {
         serde_json::Value::String(text) => Some(text.clone()),
         other => Some(other.to_string()),
     };
-    let (code, detail) = envelope.error_detail.map_or((None, None), |d| (d.code, d.message));
+    let (code, detail) = envelope
+        .error_detail
+        .map_or((None, None), |d| (d.code, d.message));
     let message = detail
         .or_else(|| text(&envelope.error))
         .or_else(|| text(&envelope.errors))
@@ -146,10 +151,17 @@ mod tests {
 
     #[test]
     fn both_shapes_of_errors_are_read() {
-        let core = br#"{"error":"x","error_detail":{"code":"TXN_DUPLICATE_REFERENCE","message":"used"}}"#;
-        let CloudError::Conflict(error) = CloudError::from_status(409, None, core, true) else { panic!() };
-        assert_eq!((error.code.as_deref(), error.message.as_str()), (Some("TXN_DUPLICATE_REFERENCE"), "used"));
-        let CloudError::Rejected(error) = CloudError::from_status(400, None, br#"{"errors":{"a":1}}"#, true)
+        let core =
+            br#"{"error":"x","error_detail":{"code":"TXN_DUPLICATE_REFERENCE","message":"used"}}"#;
+        let CloudError::Conflict(error) = CloudError::from_status(409, None, core, true) else {
+            panic!()
+        };
+        assert_eq!(
+            (error.code.as_deref(), error.message.as_str()),
+            (Some("TXN_DUPLICATE_REFERENCE"), "used")
+        );
+        let CloudError::Rejected(error) =
+            CloudError::from_status(400, None, br#"{"errors":{"a":1}}"#, true)
         else {
             panic!()
         };
@@ -158,7 +170,15 @@ mod tests {
 
     #[test]
     fn a_server_error_leaves_a_write_open_and_a_read_to_be_tried_again() {
-        assert!(matches!(CloudError::from_status(502, None, b"", true), CloudError::OutcomeUnknown(_)));
-        assert!(matches!(CloudError::from_status(502, None, b"", false), CloudError::Unavailable(_)));
+        for status in [500, 502, 503, 504] {
+            assert!(matches!(
+                CloudError::from_status(status, None, b"", true),
+                CloudError::OutcomeUnknown(_)
+            ));
+        }
+        assert!(matches!(
+            CloudError::from_status(502, None, b"", false),
+            CloudError::Unavailable(_)
+        ));
     }
 }

@@ -39,20 +39,29 @@ impl CallMeter {
 
     /// Scopes that were asked for and denied, each once.
     pub fn denied(&self) -> Vec<Permission> {
-        self.denied.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.denied
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Takes one call out of the budget; false if it is used up.
     pub(super) fn begin(&self, max: u32) -> bool {
         self.calls
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |calls| (calls < max).then(|| calls + 1))
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |calls| {
+                (calls < max).then(|| calls + 1)
+            })
             .is_ok()
     }
 
     pub(super) fn add(&self, sent: usize, received: usize, time: Duration) {
         self.bytes_sent.fetch_add(sent as u64, Ordering::Relaxed);
-        self.bytes_received.fetch_add(received as u64, Ordering::Relaxed);
-        self.micros.fetch_add(u64::try_from(time.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.bytes_received
+            .fetch_add(received as u64, Ordering::Relaxed);
+        self.micros.fetch_add(
+            u64::try_from(time.as_micros()).unwrap_or(u64::MAX),
+            Ordering::Relaxed,
+        );
     }
 
     pub(super) fn deny(&self, permission: Permission) {

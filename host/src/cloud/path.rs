@@ -16,8 +16,17 @@ const MAX_PAGE_SIZE: u32 = 100;
 
 /// Query names that mean something else than a filter. A guest may use none of them.
 const RESERVED: [&str; 11] = [
-    "page", "pagesize", "per_page", "limit", "offset", "sort", "order", "order_by", "order_dir",
-    "instance_id", "org_id",
+    "page",
+    "pagesize",
+    "per_page",
+    "limit",
+    "offset",
+    "sort",
+    "order",
+    "order_by",
+    "order_dir",
+    "instance_id",
+    "org_id",
 ];
 
 /// Which page of a list.
@@ -34,7 +43,10 @@ impl Page {
     pub(super) fn query(self) -> [(String, String); 2] {
         [
             ("page".to_owned(), self.number.max(1).to_string()),
-            ("pageSize".to_owned(), self.size.clamp(1, MAX_PAGE_SIZE).to_string()),
+            (
+                "pageSize".to_owned(),
+                self.size.clamp(1, MAX_PAGE_SIZE).to_string(),
+            ),
         ]
     }
 }
@@ -50,7 +62,12 @@ impl CloudPath {
     }
 
     pub(super) fn fixed(segments: &[&str]) -> Self {
-        Self(segments.iter().map(|segment| (*segment).to_owned()).collect())
+        Self(
+            segments
+                .iter()
+                .map(|segment| (*segment).to_owned())
+                .collect(),
+        )
     }
 }
 
@@ -62,12 +79,20 @@ pub(super) fn id(text: &str) -> Result<ResourceId, CloudError> {
 /// `GET /data/{collection}`.
 pub(super) fn data_list(collection: &str) -> Result<CloudPath, CloudError> {
     const LISTED: [&str; 7] = [
-        "ledgers", "balances", "transactions", "identities", "reconciliations", "matching-rules",
+        "ledgers",
+        "balances",
+        "transactions",
+        "identities",
+        "reconciliations",
+        "matching-rules",
         "external-transactions",
     ];
     match LISTED.into_iter().find(|known| *known == collection) {
         Some(known) => Ok(CloudPath::fixed(&["data", known])),
-        None => Err(CloudError::invalid(format!("there is no such collection; known are {}", LISTED.join(", ")))),
+        None => Err(CloudError::invalid(format!(
+            "there is no such collection; known are {}",
+            LISTED.join(", ")
+        ))),
     }
 }
 
@@ -76,7 +101,10 @@ pub(super) fn data_item(collection: &str, item: &str) -> Result<CloudPath, Cloud
     const SINGLE: [&str; 4] = ["ledgers", "balances", "transactions", "identities"];
     match SINGLE.into_iter().find(|known| *known == collection) {
         Some(known) => Ok(CloudPath::fixed(&["data", known, id(item)?.as_str()])),
-        None => Err(CloudError::invalid(format!("single objects exist in {}", SINGLE.join(", ")))),
+        None => Err(CloudError::invalid(format!(
+            "single objects exist in {}",
+            SINGLE.join(", ")
+        ))),
     }
 }
 
@@ -86,7 +114,11 @@ pub(super) fn filter(collection: &str) -> Result<CloudPath, CloudError> {
         "ledgers" => "ledger",
         "reconciliations" => "reconciliation",
         "balances" | "transactions" | "identities" => collection,
-        _ => return Err(CloudError::invalid("filters exist for ledgers, balances, transactions, identities and reconciliations")),
+        _ => {
+            return Err(CloudError::invalid(
+                "filters exist for ledgers, balances, transactions, identities and reconciliations",
+            ));
+        }
     };
     Ok(CloudPath::fixed(&[name, "filter"]))
 }
@@ -94,7 +126,9 @@ pub(super) fn filter(collection: &str) -> Result<CloudPath, CloudError> {
 /// Filters of a list as query pairs. Reserved names, `instance_id` among them, are refused in every spelling.
 pub(super) fn filters(pairs: Vec<(String, String)>) -> Result<Vec<(String, String)>, CloudError> {
     if pairs.len() > MAX_FILTERS {
-        return Err(CloudError::invalid(format!("more than {MAX_FILTERS} filters")));
+        return Err(CloudError::invalid(format!(
+            "more than {MAX_FILTERS} filters"
+        )));
     }
     for (name, value) in &pairs {
         check_query(name, value)?;
@@ -105,15 +139,23 @@ pub(super) fn filters(pairs: Vec<(String, String)>) -> Result<Vec<(String, Strin
 fn check_query(name: &str, value: &str) -> Result<(), CloudError> {
     let sound = !name.is_empty()
         && name.len() <= MAX_FILTER_NAME
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'));
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'));
     if !sound {
-        return Err(CloudError::invalid("a query name must be 1 to 256 letters, digits, `_`, `-` or `.`"));
+        return Err(CloudError::invalid(
+            "a query name must be 1 to 256 letters, digits, `_`, `-` or `.`",
+        ));
     }
     if RESERVED.contains(&name.to_ascii_lowercase().as_str()) {
-        return Err(CloudError::invalid(format!("reserved_parameter: `{name}` is the host's own")));
+        return Err(CloudError::invalid(format!(
+            "reserved_parameter: `{name}` is the host's own"
+        )));
     }
     if value.len() > MAX_FILTER_VALUE || value.contains('\0') {
-        return Err(CloudError::invalid(format!("the value of `{name}` is too long or has a NUL")));
+        return Err(CloudError::invalid(format!(
+            "the value of `{name}` is too long or has a NUL"
+        )));
     }
     Ok(())
 }
@@ -130,7 +172,8 @@ pub(super) fn core_read(
             id(item)?;
             &["timestamp", "from_source"]
         }
-        ["balances" | "transactions", item, "lineage"] | ["identities", item, "tokenized-fields"] => {
+        ["balances" | "transactions", item, "lineage"]
+        | ["identities", item, "tokenized-fields"] => {
             id(item)?;
             &[]
         }
@@ -150,18 +193,26 @@ pub(super) fn core_read(
     for (name, value) in &query {
         check_query(name, value)?;
         if !wanted.contains(&name.as_str()) {
-            return Err(CloudError::invalid(format!("this read has no query `{name}`")));
+            return Err(CloudError::invalid(format!(
+                "this read has no query `{name}`"
+            )));
         }
     }
     Ok((proxy(&names), query))
 }
 
 /// `POST /proxy/…`: documented writes without a function of their own.
-pub(super) fn core_post(segments: &[String], allow_detokenize: bool) -> Result<CloudPath, CloudError> {
+pub(super) fn core_post(
+    segments: &[String],
+    allow_detokenize: bool,
+) -> Result<CloudPath, CloudError> {
     let names: Vec<&str> = segments.iter().map(String::as_str).collect();
     match names.as_slice() {
         ["transactions", "bulk"]
-        | ["reconciliation", "start" | "start-instant" | "matching-rules"] => {}
+        | [
+            "reconciliation",
+            "start" | "start-instant" | "matching-rules",
+        ] => {}
         ["identities", item, "tokenize"] => {
             id(item)?;
         }
@@ -211,7 +262,9 @@ fn check_detokenize(allowed: bool) -> Result<(), CloudError> {
     if allowed {
         return Ok(());
     }
-    Err(CloudError::invalid("detokenizing is off on this host (cloud.allow_detokenize)"))
+    Err(CloudError::invalid(
+        "detokenizing is off on this host (cloud.allow_detokenize)",
+    ))
 }
 
 #[cfg(test)]
@@ -224,28 +277,61 @@ mod tests {
 
     #[test]
     fn h33_ids_with_path_syntax_never_become_a_path() {
-        for bad in ["..", ".", "", "a/b", "a%2fb", "a\\b", "//h", "@h", "a#b", "a?b", "http://h", "a\0", "a b"] {
+        for bad in [
+            "..", ".", "", "a/b", "a%2fb", "a\\b", "//h", "@h", "a#b", "a?b", "http://h", "a\0",
+            "a b",
+        ] {
             assert!(data_item("identities", bad).is_err(), "{bad:?}");
-            assert!(core_read(&["balances".into(), bad.into(), "at".into()], vec![], false).is_err(), "{bad:?}");
+            assert!(
+                core_read(&["balances".into(), bad.into(), "at".into()], vec![], false).is_err(),
+                "{bad:?}"
+            );
         }
         assert!(data_item("identities", &"a".repeat(1 << 20)).is_err());
     }
 
     #[test]
     fn h34_a_guest_can_not_name_the_instance_or_page_in_any_spelling() {
-        for name in ["instance_id", "Instance_Id", "INSTANCE_ID", "org_id", "page", "pageSize", "instance%5Fid", " instance_id"] {
-            assert!(filters(vec![(name.into(), "x".into())]).is_err(), "{name:?}");
+        for name in [
+            "instance_id",
+            "Instance_Id",
+            "INSTANCE_ID",
+            "org_id",
+            "page",
+            "pageSize",
+            "instance%5Fid",
+            " instance_id",
+        ] {
+            assert!(
+                filters(vec![(name.into(), "x".into())]).is_err(),
+                "{name:?}"
+            );
         }
-        assert!(filters(vec![("meta_data.kyc_app.status_eq".into(), "approved".into())]).is_ok());
+        assert!(
+            filters(vec![(
+                "meta_data.kyc_app.status_eq".into(),
+                "approved".into()
+            )])
+            .is_ok()
+        );
         assert!(filters(vec![("a_eq".into(), "x".into()); 21]).is_err());
     }
 
     #[test]
     fn routes_with_a_function_of_their_own_are_refused_in_post_and_put() {
-        for path in ["ledgers", "identities", "idt_1/metadata", "refund-transaction/txn_1"] {
+        for path in [
+            "ledgers",
+            "identities",
+            "idt_1/metadata",
+            "refund-transaction/txn_1",
+        ] {
             assert!(core_post(&segments(path), false).is_err(), "{path}");
         }
-        for path in ["identities/idt_1", "transactions/inflight/txn_1", "balances/bln_1/identity"] {
+        for path in [
+            "identities/idt_1",
+            "transactions/inflight/txn_1",
+            "balances/bln_1/identity",
+        ] {
             assert!(core_put(&segments(path)).is_err(), "{path}");
         }
         assert!(core_post(&segments("transactions/bulk"), false).is_ok());
@@ -262,9 +348,15 @@ mod tests {
     #[test]
     fn unknown_collections_and_routes_are_refused() {
         for name in ["users", "", "identities/", "Identities", "../alerts"] {
-            assert!(data_list(name).is_err() && filter(name).is_err(), "{name:?}");
+            assert!(
+                data_list(name).is_err() && filter(name).is_err(),
+                "{name:?}"
+            );
         }
-        assert_eq!(filter("ledgers").unwrap(), CloudPath::fixed(&["ledger", "filter"]));
+        assert_eq!(
+            filter("ledgers").unwrap(),
+            CloudPath::fixed(&["ledger", "filter"])
+        );
         for path in ["backup", "api-keys", "hooks", "balances/bln_1/at/x", ""] {
             assert!(core_read(&segments(path), vec![], true).is_err(), "{path}");
             assert!(core_post(&segments(path), true).is_err(), "{path}");

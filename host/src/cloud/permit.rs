@@ -74,7 +74,10 @@ pub struct Cloud {
 impl Cloud {
     /// Over one transport.
     pub fn new(transport: Transport, installs: Installs) -> Self {
-        Self { transport: Arc::new(transport), installs }
+        Self {
+            transport: Arc::new(transport),
+            installs,
+        }
     }
 
     /// Cloud as one call of one tenant sees it.
@@ -125,7 +128,10 @@ impl InstanceCloud {
                 P::PERMISSION
             )));
         }
-        Ok(Permitted { cloud: self.clone(), scope: PhantomData })
+        Ok(Permitted {
+            cloud: self.clone(),
+            scope: PhantomData,
+        })
     }
 
     /// What this call has asked of Cloud so far.
@@ -172,7 +178,10 @@ impl<P: Scope> Permitted<P> {
             return Err(CloudError::LimitExceeded(limit));
         }
         let permit = tokio::time::timeout_at(bound.policy.deadline, bound.permits.acquire());
-        let _permit = permit.await.map_err(|_| out_of_time())?.map_err(|_| out_of_time())?;
+        let _permit = permit
+            .await
+            .map_err(|_| out_of_time())?
+            .map_err(|_| out_of_time())?;
         if !bound.installs.live().is_current(&bound.tenant) {
             return Err(CloudError::Revoked);
         }
@@ -180,7 +189,13 @@ impl<P: Scope> Permitted<P> {
         let sent = request.body_length();
         let result = bound
             .transport
-            .send(&bound.installs, &bound.tenant, request, bound.policy.max_reply_bytes, bound.policy.deadline)
+            .send(
+                &bound.installs,
+                &bound.tenant,
+                request,
+                bound.policy.max_reply_bytes,
+                bound.policy.deadline,
+            )
             .await;
         let received = result.as_ref().map_or(0, String::len);
         bound.meter.add(sent, received, begun.elapsed());

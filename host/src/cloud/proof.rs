@@ -27,7 +27,9 @@ impl Cloud {
     pub async fn prove(&self, tenant: &Tenant, within: Duration) -> ProofOutcome {
         let request = Outbound::get(CloudPath::fixed(&["data", "ledgers"]))
             .query(vec![("pageSize".to_owned(), "1".to_owned())]);
-        let exchange = self.transport().exchange(self.installs(), tenant, &request, MAX_REPLY);
+        let exchange = self
+            .transport()
+            .exchange(self.installs(), tenant, &request, MAX_REPLY);
         let status = match tokio::time::timeout(within, exchange).await {
             Ok(Ok(reply)) => reply.status.as_u16(),
             Ok(Err(_)) | Err(_) => return ProofOutcome::Unanswered,

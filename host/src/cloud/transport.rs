@@ -54,7 +54,14 @@ pub struct Outbound {
 
 impl Outbound {
     fn new(method: Method, path: CloudPath, body: Option<String>, writes: bool) -> Self {
-        Self { method, path, query: Vec::new(), body, writes, alerts: false }
+        Self {
+            method,
+            path,
+            query: Vec::new(),
+            body,
+            writes,
+            alerts: false,
+        }
     }
 
     pub(super) fn get(path: CloudPath) -> Self {
@@ -155,13 +162,19 @@ impl Transport {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let result = tokio::time::timeout_at(deadline, self.exchange(installs, tenant, &request, max_bytes)).await;
+            let result = tokio::time::timeout_at(
+                deadline,
+                self.exchange(installs, tenant, &request, max_bytes),
+            )
+            .await;
             let outcome = match result {
                 Ok(exchanged) => self.judge(installs, tenant, &request, exchanged).await,
-                Err(_) if request.writes => {
-                    Err(CloudError::OutcomeUnknown("the call's time ended before Cloud answered".to_owned()))
-                }
-                Err(_) => Err(CloudError::LimitExceeded("the call's time is used up".to_owned())),
+                Err(_) if request.writes => Err(CloudError::OutcomeUnknown(
+                    "the call's time ended before Cloud answered".to_owned(),
+                )),
+                Err(_) => Err(CloudError::LimitExceeded(
+                    "the call's time is used up".to_owned(),
+                )),
             };
             let again = attempt < tries && matches!(outcome, Err(CloudError::Unavailable(_)));
             let wait = BACKOFF * attempt;
@@ -189,7 +202,9 @@ impl Transport {
             .header(header::AUTHORIZATION, key.bearer())
             .header(header::ACCEPT, "application/json");
         if let Some(body) = &request.body {
-            builder = builder.header(header::CONTENT_TYPE, "application/json").body(body.clone());
+            builder = builder
+                .header(header::CONTENT_TYPE, "application/json")
+                .body(body.clone());
         }
         let mut response = builder.send().await.map_err(|error| no_reply(&error))?;
         let status = response.status();
@@ -207,7 +222,11 @@ impl Transport {
         if key.is_echoed_in(&body) {
             return Err(NoReply::Echo);
         }
-        Ok(Reply { status, retry_after_seconds, body })
+        Ok(Reply {
+            status,
+            retry_after_seconds,
+            body,
+        })
     }
 
     /// The whole address: base, encoded segments, the guest's query, and the tenant's own instance last.
@@ -243,18 +262,31 @@ impl Transport {
         installs.note_answered(tenant);
         if !reply.status.is_success() {
             let status = reply.status.as_u16();
-            return Err(CloudError::from_status(status, reply.retry_after_seconds, &reply.body, request.writes));
+            return Err(CloudError::from_status(
+                status,
+                reply.retry_after_seconds,
+                &reply.body,
+                request.writes,
+            ));
         }
         json_text(reply.body)
     }
 }
 
-async fn refused_key(installs: &Installs, tenant: &Tenant, reply: &Reply, writes: bool) -> CloudError {
+async fn refused_key(
+    installs: &Installs,
+    tenant: &Tenant,
+    reply: &Reply,
+    writes: bool,
+) -> CloudError {
     match installs.note_refused_key(tenant).await {
         Ok(true) => CloudError::Revoked,
         Ok(false) => CloudError::from_status(401, None, &reply.body, writes),
         Err(error) => {
-            error!(error = &error as &dyn std::error::Error, "A refused key could not be noted");
+            error!(
+                error = &error as &dyn std::error::Error,
+                "A refused key could not be noted"
+            );
             CloudError::from_status(401, None, &reply.body, writes)
         }
     }
@@ -264,11 +296,14 @@ fn json_text(body: Vec<u8>) -> Result<String, CloudError> {
     if body.is_empty() {
         return Ok("null".to_owned());
     }
-    let text = String::from_utf8(body)
-        .map_err(|_| CloudError::Other("Cloud answered with something that is no text".to_owned()))?;
+    let text = String::from_utf8(body).map_err(|_| {
+        CloudError::Other("Cloud answered with something that is no text".to_owned())
+    })?;
     match serde_json::from_str::<serde::de::IgnoredAny>(&text) {
         Ok(_) => Ok(text),
-        Err(_) => Err(CloudError::Other("Cloud answered with something that is no JSON".to_owned())),
+        Err(_) => Err(CloudError::Other(
+            "Cloud answered with something that is no JSON".to_owned(),
+        )),
     }
 }
 
@@ -286,15 +321,22 @@ fn no_reply(error: &reqwest::Error) -> NoReply {
 
 impl NoReply {
     fn into_error(self, tenant: &Tenant, writes: bool) -> CloudError {
-        let unavailable = |message| CloudError::Unavailable(Wait { message, retry_after_seconds: None });
+        let unavailable = |message| {
+            CloudError::Unavailable(Wait {
+                message,
+                retry_after_seconds: None,
+            })
+        };
         match self {
             Self::NotSent(message) => unavailable(message),
             Self::Lost(message) if writes => CloudError::OutcomeUnknown(message),
             Self::Lost(message) => unavailable(message),
-            Self::TooLong if writes => {
-                CloudError::OutcomeUnknown("Cloud's answer to the write is longer than allowed".to_owned())
+            Self::TooLong if writes => CloudError::OutcomeUnknown(
+                "Cloud's answer to the write is longer than allowed".to_owned(),
+            ),
+            Self::TooLong => {
+                CloudError::LimitExceeded("Cloud's answer is longer than allowed".to_owned())
             }
-            Self::TooLong => CloudError::LimitExceeded("Cloud's answer is longer than allowed".to_owned()),
             Self::Echo => {
                 warn!(app = %tenant.slug(), install.id = %tenant.install_id(), alarm = true,
                     "Withheld a reply of Cloud that holds the install's key");

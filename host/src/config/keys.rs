@@ -12,36 +12,112 @@ pub struct Key {
 }
 
 const fn key(name: &'static str, default: &'static str, help: &'static str) -> Key {
-    Key { name, default: Some(default), help }
+    Key {
+        name,
+        default: Some(default),
+        help,
+    }
 }
 
 /// The keys that stand outside `[apps.<slug>]`.
 pub const KEYS: &[Key] = &[
-    key("listen", "\"127.0.0.1:8080\"", "where the public listener binds"),
-    key("admin_listen", "\"127.0.0.1:9090\"", "where the operator's listener binds; loopback only"),
-    Key { name: "public_url", default: None, help: "the origin under which the world knows the public listener" },
+    key(
+        "listen",
+        "\"127.0.0.1:8080\"",
+        "where the public listener binds",
+    ),
+    key(
+        "admin_listen",
+        "\"127.0.0.1:9090\"",
+        "where the operator's listener binds; loopback only",
+    ),
+    Key {
+        name: "public_url",
+        default: None,
+        help: "the origin under which the world knows the public listener",
+    },
     key("plugins", "\"plugins\"", "the folder of packages"),
-    key("data_dir", "\"data\"", "the folder of the database and other state"),
-    Key { name: "database.url", default: None, help: "the database; default is sqlite://{data_dir}/airlock.db" },
-    key("cloud.api_url", "\"https://api.cloud.blnkfinance.com\"", "Blnk Cloud's API; plain http on loopback only"),
+    key(
+        "data_dir",
+        "\"data\"",
+        "the folder of the database and other state",
+    ),
+    Key {
+        name: "database.url",
+        default: None,
+        help: "the database; default is sqlite://{data_dir}/airlock.db",
+    },
+    key(
+        "cloud.api_url",
+        "\"https://api.cloud.blnkfinance.com\"",
+        "Blnk Cloud's API; plain http on loopback only",
+    ),
     key(
         "cloud.frame_ancestors",
         "[\"'self'\", \"https://blnkfinance.com\", \"https://*.blnkfinance.com\"]",
         "who may show the portal in a frame",
     ),
-    key("cloud.instance_id_on_alerts", "true", "whether calls of the Alerts API carry instance_id"),
-    key("cloud.allow_detokenize", "false", "whether apps may read tokenized fields in plain"),
-    key("session.ttl", "\"15m\"", "how long a portal session lives; 15 minutes at most"),
-    key("limits.portal.cpu_ms", "250", "processor time of one portal call in milliseconds"),
-    key("limits.portal.wall_ms", "5000", "time of one portal call in milliseconds"),
-    key("limits.portal.cloud_calls", "32", "Cloud calls of one portal call"),
-    key("limits.background.cpu_ms", "2000", "processor time of one background call in milliseconds"),
-    key("limits.background.wall_ms", "30000", "time of one background call in milliseconds"),
-    key("limits.background.cloud_calls", "200", "Cloud calls of one background call"),
-    key("limits.memory_mib", "64", "memory of one call, summed over all its memories"),
+    key(
+        "cloud.instance_id_on_alerts",
+        "true",
+        "whether calls of the Alerts API carry instance_id",
+    ),
+    key(
+        "cloud.allow_detokenize",
+        "false",
+        "whether apps may read tokenized fields in plain",
+    ),
+    key(
+        "session.ttl",
+        "\"15m\"",
+        "how long a portal session lives; 15 minutes at most",
+    ),
+    key(
+        "limits.portal.cpu_ms",
+        "250",
+        "processor time of one portal call in milliseconds",
+    ),
+    key(
+        "limits.portal.wall_ms",
+        "5000",
+        "time of one portal call in milliseconds",
+    ),
+    key(
+        "limits.portal.cloud_calls",
+        "32",
+        "Cloud calls of one portal call",
+    ),
+    key(
+        "limits.background.cpu_ms",
+        "2000",
+        "processor time of one background call in milliseconds",
+    ),
+    key(
+        "limits.background.wall_ms",
+        "30000",
+        "time of one background call in milliseconds",
+    ),
+    key(
+        "limits.background.cloud_calls",
+        "200",
+        "Cloud calls of one background call",
+    ),
+    key(
+        "limits.memory_mib",
+        "64",
+        "memory of one call, summed over all its memories",
+    ),
     key("limits.running", "16", "calls of one app that run at once"),
-    key("limits.waiting", "64", "calls of one app that wait for their turn"),
-    key("log.filter", "\"info\"", "what is logged, in the form of RUST_LOG"),
+    key(
+        "limits.waiting",
+        "64",
+        "calls of one app that wait for their turn",
+    ),
+    key(
+        "log.filter",
+        "\"info\"",
+        "what is logged, in the form of RUST_LOG",
+    ),
     key("log.format", "\"text\"", "text or json"),
 ];
 
@@ -49,7 +125,10 @@ pub const KEYS: &[Key] = &[
 pub const APP_KEYS: &[(&str, &str)] = &[
     ("app_id", "the id that Cloud gave the app"),
     ("enabled", "whether the app serves"),
-    ("limits.cpu_ms", "processor time of one portal call in milliseconds"),
+    (
+        "limits.cpu_ms",
+        "processor time of one portal call in milliseconds",
+    ),
     ("limits.wall_ms", "time of one portal call in milliseconds"),
     ("limits.memory_mib", "memory of one call"),
     ("limits.cloud_calls", "Cloud calls of one portal call"),
@@ -61,22 +140,35 @@ pub fn is_known(name: &str) -> bool {
     if KEYS.iter().any(|key| key.name == name) {
         return true;
     }
-    let Some((slug, rest)) = name.strip_prefix("apps.").and_then(|rest| rest.split_once('.')) else {
+    let Some((slug, rest)) = name
+        .strip_prefix("apps.")
+        .and_then(|rest| rest.split_once('.'))
+    else {
         return false;
     };
-    let setting = rest.strip_prefix("settings.").is_some_and(|name| !name.is_empty());
+    let setting = rest
+        .strip_prefix("settings.")
+        .is_some_and(|name| !name.is_empty());
     !slug.is_empty() && (setting || APP_KEYS.iter().any(|(known, _)| *known == rest))
 }
 
 /// The known name nearest to a wrong one, if one is near.
 pub fn nearest(name: &str) -> Option<String> {
-    let (prefix, rest, candidates): (String, &str, Vec<&str>) =
-        match name.strip_prefix("apps.").and_then(|rest| rest.split_once('.')) {
-            Some((slug, rest)) => {
-                (format!("apps.{slug}."), rest, APP_KEYS.iter().map(|(name, _)| *name).collect())
-            }
-            None => (String::new(), name, KEYS.iter().map(|key| key.name).collect()),
-        };
+    let (prefix, rest, candidates): (String, &str, Vec<&str>) = match name
+        .strip_prefix("apps.")
+        .and_then(|rest| rest.split_once('.'))
+    {
+        Some((slug, rest)) => (
+            format!("apps.{slug}."),
+            rest,
+            APP_KEYS.iter().map(|(name, _)| *name).collect(),
+        ),
+        None => (
+            String::new(),
+            name,
+            KEYS.iter().map(|key| key.name).collect(),
+        ),
+    };
     candidates
         .into_iter()
         .map(|known| (strsim::damerau_levenshtein(rest, known), known))
@@ -92,7 +184,10 @@ mod tests {
     #[test]
     fn the_nearest_name_is_offered_and_nonsense_gets_none() {
         assert_eq!(nearest("cloud.apiurl").as_deref(), Some("cloud.api_url"));
-        assert_eq!(nearest("apps.kyc.appid").as_deref(), Some("apps.kyc.app_id"));
+        assert_eq!(
+            nearest("apps.kyc.appid").as_deref(),
+            Some("apps.kyc.app_id")
+        );
         assert_eq!(nearest("zzzzzzzzzzzzzzzzzzzzzzzzzz"), None);
     }
 
@@ -107,7 +202,11 @@ mod tests {
     fn every_default_is_toml() {
         for key in KEYS {
             if let Some(default) = key.default {
-                assert!(toml::from_str::<toml::Table>(&format!("v = {default}")).is_ok(), "{}", key.name);
+                assert!(
+                    toml::from_str::<toml::Table>(&format!("v = {default}")).is_ok(),
+                    "{}",
+                    key.name
+                );
             }
         }
     }

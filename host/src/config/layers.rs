@@ -81,7 +81,9 @@ pub enum ConfigError {
 }
 
 fn hint(nearest: Option<&String>) -> String {
-    nearest.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
+    nearest
+        .map(|name| format!("; did you mean `{name}`?"))
+        .unwrap_or_default()
 }
 
 /// Values with their origins, dotted name by dotted name.
@@ -94,7 +96,9 @@ impl Layers {
         let mut layers = Self::default();
         for key in KEYS {
             if let Some(value) = key.default.and_then(parse_value) {
-                layers.0.insert(key.name.to_owned(), (value, Source::Default));
+                layers
+                    .0
+                    .insert(key.name.to_owned(), (value, Source::Default));
             }
         }
         layers
@@ -104,8 +108,15 @@ impl Layers {
     pub fn add_file(&mut self, path: &Path, must_exist: bool) -> Result<(), ConfigError> {
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !must_exist => return Ok(()),
-            Err(source) => return Err(ConfigError::Read { path: path.to_owned(), source }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !must_exist => {
+                return Ok(());
+            }
+            Err(source) => {
+                return Err(ConfigError::Read {
+                    path: path.to_owned(),
+                    source,
+                });
+            }
         };
         let table: toml::Table = toml::from_str(&text).map_err(|error| ConfigError::Syntax {
             path: path.to_owned(),
@@ -114,7 +125,8 @@ impl Layers {
         let source = Source::File(path.to_owned());
         let mut flat = Vec::new();
         flatten("", toml::Value::Table(table), &mut flat);
-        flat.into_iter().try_for_each(|(name, value)| self.add(name, value, source.clone()))
+        flat.into_iter()
+            .try_for_each(|(name, value)| self.add(name, value, source.clone()))
     }
 
     /// Lays the `AIRLOCK_…` variables over what is there. Variables of secrets are left to [`super::Secrets`].
@@ -123,8 +135,12 @@ impl Layers {
         variables: impl IntoIterator<Item = (String, String)>,
     ) -> Result<(), ConfigError> {
         for (variable, text) in variables {
-            let Some(rest) = variable.strip_prefix("AIRLOCK_") else { continue };
-            if super::secrets::VARIABLES.contains(&variable.as_str()) || variable == "AIRLOCK_CONFIG" {
+            let Some(rest) = variable.strip_prefix("AIRLOCK_") else {
+                continue;
+            };
+            if super::secrets::VARIABLES.contains(&variable.as_str())
+                || variable == "AIRLOCK_CONFIG"
+            {
                 continue;
             }
             let name = environment_name(rest);
@@ -134,14 +150,27 @@ impl Layers {
     }
 
     /// Lays one flag over what is there.
-    pub fn add_flag(&mut self, flag: &'static str, name: &str, text: &str) -> Result<(), ConfigError> {
-        self.add(name.to_owned(), toml::Value::String(text.to_owned()), Source::Flag(flag))
+    pub fn add_flag(
+        &mut self,
+        flag: &'static str,
+        name: &str,
+        text: &str,
+    ) -> Result<(), ConfigError> {
+        self.add(
+            name.to_owned(),
+            toml::Value::String(text.to_owned()),
+            Source::Flag(flag),
+        )
     }
 
     fn add(&mut self, name: String, value: toml::Value, source: Source) -> Result<(), ConfigError> {
         if !keys::is_known(&name) {
             let nearest = keys::nearest(&name);
-            return Err(ConfigError::Unknown { name, origin: source, nearest });
+            return Err(ConfigError::Unknown {
+                name,
+                origin: source,
+                nearest,
+            });
         }
         self.0.insert(name, (value, source));
         Ok(())
@@ -154,7 +183,9 @@ impl Layers {
 
     /// Every value in the order of the names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &toml::Value, &Source)> {
-        self.0.iter().map(|(name, (value, source))| (name.as_str(), value, source))
+        self.0
+            .iter()
+            .map(|(name, (value, source))| (name.as_str(), value, source))
     }
 }
 
@@ -173,20 +204,28 @@ fn environment_name(rest: &str) -> String {
 fn text_value(text: &str) -> toml::Value {
     let plain = || toml::Value::String(text.to_owned());
     match parse_value(text) {
-        Some(value @ (toml::Value::Array(_) | toml::Value::Integer(_) | toml::Value::Boolean(_))) => value,
+        Some(
+            value @ (toml::Value::Array(_) | toml::Value::Integer(_) | toml::Value::Boolean(_)),
+        ) => value,
         _ => plain(),
     }
 }
 
 fn parse_value(text: &str) -> Option<toml::Value> {
-    toml::from_str::<toml::Table>(&format!("v = {text}")).ok()?.remove("v")
+    toml::from_str::<toml::Table>(&format!("v = {text}"))
+        .ok()?
+        .remove("v")
 }
 
 fn flatten(prefix: &str, value: toml::Value, into: &mut Vec<(String, toml::Value)>) {
     match value {
         toml::Value::Table(table) => {
             for (name, value) in table {
-                let dotted = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };
+                let dotted = if prefix.is_empty() {
+                    name
+                } else {
+                    format!("{prefix}.{name}")
+                };
                 flatten(&dotted, value, into);
             }
         }
@@ -195,7 +234,9 @@ fn flatten(prefix: &str, value: toml::Value, into: &mut Vec<(String, toml::Value
 }
 
 fn place(text: &str, span: Option<std::ops::Range<usize>>) -> String {
-    let Some(before) = span.and_then(|span| text.get(..span.start)) else { return String::new() };
+    let Some(before) = span.and_then(|span| text.get(..span.start)) else {
+        return String::new();
+    };
     let line = before.matches('\n').count() + 1;
     format!(" (line {line})")
 }
@@ -213,14 +254,20 @@ mod tests {
 
     #[test]
     fn flag_beats_environment_beats_file_beats_default() {
-        let (_folder, path) = file("listen = \"1.1.1.1:1\"\n[cloud]\napi_url = \"https://file.example\"\n");
+        let (_folder, path) =
+            file("listen = \"1.1.1.1:1\"\n[cloud]\napi_url = \"https://file.example\"\n");
         let mut layers = Layers::defaults();
         layers.add_file(&path, true).unwrap();
-        layers.add_environment([("AIRLOCK_LISTEN".to_owned(), "2.2.2.2:2".to_owned())]).unwrap();
+        layers
+            .add_environment([("AIRLOCK_LISTEN".to_owned(), "2.2.2.2:2".to_owned())])
+            .unwrap();
         assert_eq!(layers.find("listen").unwrap().0.as_str(), Some("2.2.2.2:2"));
         layers.add_flag("listen", "listen", "3.3.3.3:3").unwrap();
         let (value, source) = layers.find("listen").unwrap();
-        assert_eq!((value.as_str(), source.to_string().as_str()), (Some("3.3.3.3:3"), "--listen"));
+        assert_eq!(
+            (value.as_str(), source.to_string().as_str()),
+            (Some("3.3.3.3:3"), "--listen")
+        );
         assert_eq!(layers.find("cloud.api_url").unwrap().1, Source::File(path));
         assert_eq!(layers.find("plugins").unwrap().1, Source::Default);
     }
@@ -228,23 +275,43 @@ mod tests {
     #[test]
     fn an_unknown_key_is_an_error_with_the_nearest_name() {
         let (_folder, path) = file("[cloud]\nap_url = \"x\"\n");
-        let error = Layers::defaults().add_file(&path, true).unwrap_err().to_string();
-        assert!(error.starts_with("unknown key `cloud.ap_url` in "), "{error}");
+        let error = Layers::defaults()
+            .add_file(&path, true)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.starts_with("unknown key `cloud.ap_url` in "),
+            "{error}"
+        );
         assert!(error.ends_with("did you mean `cloud.api_url`?"), "{error}");
-        let error = Layers::defaults().add_environment([("AIRLOCK_LISTN".into(), "x".into())]).unwrap_err();
-        assert_eq!(error.to_string(), "unknown key `listn` in AIRLOCK_LISTN; did you mean `listen`?");
+        let error = Layers::defaults()
+            .add_environment([("AIRLOCK_LISTN".into(), "x".into())])
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "unknown key `listn` in AIRLOCK_LISTN; did you mean `listen`?"
+        );
     }
 
     #[test]
     fn the_environment_names_apps_with_underscores() {
-        assert_eq!(environment_name("APPS__BALANCE_WATCH__APP_ID"), "apps.balance-watch.app_id");
+        assert_eq!(
+            environment_name("APPS__BALANCE_WATCH__APP_ID"),
+            "apps.balance-watch.app_id"
+        );
         assert_eq!(environment_name("CLOUD__API_URL"), "cloud.api_url");
     }
 
     #[test]
     fn a_broken_file_is_told_with_its_line() {
         let (_folder, path) = file("listen = \"a\"\nplugins = \n");
-        let error = Layers::defaults().add_file(&path, true).unwrap_err().to_string();
-        assert!(error.contains("is not TOML") && error.contains("(line 2)"), "{error}");
+        let error = Layers::defaults()
+            .add_file(&path, true)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("is not TOML") && error.contains("(line 2)"),
+            "{error}"
+        );
     }
 }

@@ -61,7 +61,10 @@ impl Secrets {
     /// Reads them from variables and the files that variables name.
     pub fn read(variables: &[(String, String)]) -> Result<Self, SecretsError> {
         let find = |name: &str| {
-            variables.iter().find(|(known, value)| known == name && !value.is_empty()).map(|(_, value)| value)
+            variables
+                .iter()
+                .find(|(known, value)| known == name && !value.is_empty())
+                .map(|(_, value)| value)
         };
         let list = |name: &'static str, file: &'static str| match (find(name), find(file)) {
             (Some(_), Some(_)) => Err(SecretsError::Both(name)),
@@ -89,9 +92,16 @@ impl Secrets {
 }
 
 fn read_file(variable: &'static str, path: &Path) -> Result<SecretString, SecretsError> {
-    let read = |source| SecretsError::Read { variable, path: path.to_owned(), source };
+    let read = |source| SecretsError::Read {
+        variable,
+        path: path.to_owned(),
+        source,
+    };
     if is_open_to_others(path).map_err(read)? {
-        return Err(SecretsError::Open { variable, path: path.to_owned() });
+        return Err(SecretsError::Open {
+            variable,
+            path: path.to_owned(),
+        });
     }
     let mut text = std::fs::read_to_string(path).map_err(read)?;
     let secret = SecretString::from(text.trim().to_owned());
@@ -121,9 +131,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys");
         std::fs::write(&path, "k1:abc\n").unwrap();
-        let variables = [("AIRLOCK_MASTER_KEYS_FILE".to_owned(), path.display().to_string())];
+        let variables = [(
+            "AIRLOCK_MASTER_KEYS_FILE".to_owned(),
+            path.display().to_string(),
+        )];
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-        assert!(matches!(Secrets::read(&variables), Err(SecretsError::Open { .. })));
+        assert!(matches!(
+            Secrets::read(&variables),
+            Err(SecretsError::Open { .. })
+        ));
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
         assert!(Secrets::read(&variables).unwrap().master_keys.is_some());
     }

@@ -93,7 +93,10 @@ impl Config {
         Ok(Self {
             listen: layers.parsed("listen", "an address such as 127.0.0.1:8080")?,
             admin_listen: admin_address(layers)?,
-            public_url: layers.find("public_url").map(|_| public_url(layers)).transpose()?,
+            public_url: layers
+                .find("public_url")
+                .map(|_| public_url(layers))
+                .transpose()?,
             plugins: layers.text("plugins")?.into(),
             database: database(layers, &data_dir)?,
             cloud_api_url: secure_url(layers, "cloud.api_url")?,
@@ -138,7 +141,10 @@ fn admin_address(layers: &Layers) -> Result<SocketAddr, ConfigError> {
     if address.ip().is_loopback() {
         return Ok(address);
     }
-    Err(layers.wrong("admin_listen", "must be a loopback address: it is the operator's own door"))
+    Err(layers.wrong(
+        "admin_listen",
+        "must be a loopback address: it is the operator's own door",
+    ))
 }
 
 fn session_ttl(layers: &Layers) -> Result<Duration, ConfigError> {
@@ -147,10 +153,17 @@ fn session_ttl(layers: &Layers) -> Result<Duration, ConfigError> {
         Some(minutes) => (minutes, 60),
         None => (text.strip_suffix('s').unwrap_or(&text), 1),
     };
-    let seconds = digits.trim().parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
+    let seconds = digits
+        .trim()
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| number.checked_mul(unit));
     match seconds {
         Some(seconds @ 30..=900) => Ok(Duration::from_secs(seconds)),
-        _ => Err(layers.wrong("session.ttl", "must be 30s to 15m, such as 15m, 600s or 600")),
+        _ => Err(layers.wrong(
+            "session.ttl",
+            "must be 30s to 15m, such as 15m, 600s or 600",
+        )),
     }
 }
 
@@ -161,7 +174,10 @@ fn database(layers: &Layers, data_dir: &std::path::Path) -> Result<PathBuf, Conf
     let url = layers.text("database.url")?;
     match url.strip_prefix("sqlite://") {
         Some(path) if !path.is_empty() => Ok(path.into()),
-        _ => Err(layers.wrong("database.url", "must be sqlite://<path>; this version stores in SQLite")),
+        _ => Err(layers.wrong(
+            "database.url",
+            "must be sqlite://<path>; this version stores in SQLite",
+        )),
     }
 }
 
@@ -180,7 +196,11 @@ fn secure_url(layers: &Layers, name: &str) -> Result<Url, ConfigError> {
     if !secure {
         return Err(layers.wrong(name, "must be https; plain http is for loopback only"));
     }
-    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
+    if !url.username().is_empty()
+        || url.password().is_some()
+        || url.query().is_some()
+        || url.fragment().is_some()
+    {
         return Err(layers.wrong(name, "must have no user, query or fragment"));
     }
     Ok(url)
@@ -197,24 +217,41 @@ fn public_url(layers: &Layers) -> Result<Url, ConfigError> {
 /// Sources stand in a header: none of them may end the directive or the header.
 fn frame_ancestors(layers: &Layers) -> Result<Vec<String>, ConfigError> {
     let name = "cloud.frame_ancestors";
-    let wrong = || layers.wrong(name, "must be a list of sources such as \"https://*.example.com\"");
+    let wrong = || {
+        layers.wrong(
+            name,
+            "must be a list of sources such as \"https://*.example.com\"",
+        )
+    };
     let (value, _) = layers.find(name).ok_or_else(wrong)?;
     let list = value.as_array().ok_or_else(wrong)?;
     let sound = |text: &&str| {
-        !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b';' | b',' | b'"'))
+        !text.is_empty()
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_graphic() && !matches!(b, b';' | b',' | b'"'))
     };
     list.iter()
-        .map(|item| item.as_str().filter(sound).map(ToOwned::to_owned).ok_or_else(wrong))
+        .map(|item| {
+            item.as_str()
+                .filter(sound)
+                .map(ToOwned::to_owned)
+                .ok_or_else(wrong)
+        })
         .collect()
 }
 
 fn apps(layers: &Layers) -> Result<BTreeMap<Slug, AppSettings>, ConfigError> {
     let mut apps: BTreeMap<Slug, AppSettings> = BTreeMap::new();
     for (name, value, _) in layers.iter() {
-        let Some((slug, rest)) = name.strip_prefix("apps.").and_then(|rest| rest.split_once('.')) else {
+        let Some((slug, rest)) = name
+            .strip_prefix("apps.")
+            .and_then(|rest| rest.split_once('.'))
+        else {
             continue;
         };
-        let slug = Slug::parse(slug).map_err(|error| layers.wrong(name, &format!("the app's name {error}")))?;
+        let slug = Slug::parse(slug)
+            .map_err(|error| layers.wrong(name, &format!("the app's name {error}")))?;
         let app = apps.entry(slug).or_default();
         let number = || layers.number(name, 1..=600_000).map(Some);
         match rest {
@@ -229,7 +266,9 @@ fn apps(layers: &Layers) -> Result<BTreeMap<Slug, AppSettings>, ConfigError> {
             "limits.cloud_calls" => app.limits.cloud_calls = number()?,
             other => {
                 let setting = other.strip_prefix("settings.").unwrap_or(other);
-                let text = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+                let text = value
+                    .as_str()
+                    .map_or_else(|| value.to_string(), ToOwned::to_owned);
                 app.settings.insert(setting.to_owned(), text);
             }
         }
@@ -239,8 +278,14 @@ fn apps(layers: &Layers) -> Result<BTreeMap<Slug, AppSettings>, ConfigError> {
 
 impl Layers {
     fn wrong(&self, name: &str, reason: &str) -> ConfigError {
-        let origin = self.find(name).map_or(Source::Default, |(_, source)| source.clone());
-        ConfigError::Value { name: name.to_owned(), origin, reason: reason.to_owned() }
+        let origin = self
+            .find(name)
+            .map_or(Source::Default, |(_, source)| source.clone());
+        ConfigError::Value {
+            name: name.to_owned(),
+            origin,
+            reason: reason.to_owned(),
+        }
     }
 
     fn text(&self, name: &str) -> Result<String, ConfigError> {
@@ -252,7 +297,9 @@ impl Layers {
     }
 
     fn parsed<T: std::str::FromStr>(&self, name: &str, expected: &str) -> Result<T, ConfigError> {
-        self.text(name)?.parse().map_err(|_| self.wrong(name, &format!("must be {expected}")))
+        self.text(name)?
+            .parse()
+            .map_err(|_| self.wrong(name, &format!("must be {expected}")))
     }
 
     fn truth(&self, name: &str) -> Result<bool, ConfigError> {
@@ -263,10 +310,17 @@ impl Layers {
     }
 
     fn number(&self, name: &str, range: std::ops::RangeInclusive<u64>) -> Result<u64, ConfigError> {
-        let number = self.find(name).and_then(|(value, _)| u64::try_from(value.as_integer()?).ok());
-        number.filter(|number| range.contains(number)).ok_or_else(|| {
-            self.wrong(name, &format!("must be a number from {} to {}", range.start(), range.end()))
-        })
+        let number = self
+            .find(name)
+            .and_then(|(value, _)| u64::try_from(value.as_integer()?).ok());
+        number
+            .filter(|number| range.contains(number))
+            .ok_or_else(|| {
+                self.wrong(
+                    name,
+                    &format!("must be a number from {} to {}", range.start(), range.end()),
+                )
+            })
     }
 
     fn one_of(&self, name: &str, known: &[&'static str]) -> Result<&'static str, ConfigError> {
@@ -285,7 +339,11 @@ mod tests {
 
     fn with(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
         let mut layers = Layers::defaults();
-        layers.add_environment(variables.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())))?;
+        layers.add_environment(
+            variables
+                .iter()
+                .map(|(n, v)| ((*n).to_owned(), (*v).to_owned())),
+        )?;
         Config::from_layers(&layers)
     }
 

@@ -72,9 +72,17 @@ impl Endpoints {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, EndpointsError> {
         let rows = endpoints::list(&mut *database.read().await?).await?;
-        let known = rows.iter().map(|row| open_row(&keyring, row)).collect::<Result<Vec<_>, _>>()?;
+        let known = rows
+            .iter()
+            .map(|row| open_row(&keyring, row))
+            .collect::<Result<Vec<_>, _>>()?;
         let known = Arc::new(RwLock::new(known.into_iter().flatten().collect()));
-        Ok(Self { database, keyring, clock, known })
+        Ok(Self {
+            database,
+            keyring,
+            clock,
+            known,
+        })
     }
 
     /// Makes the secrets that an app lacks.
@@ -91,15 +99,33 @@ impl Endpoints {
         let secret = random_name();
         let revision = 1;
         let place = place(kind, slug, revision);
-        let sealed = self.keyring.seal_value(&place.each_ref().map(String::as_str), secret.as_bytes());
-        let row = EndpointRow { slug: slug.clone(), kind: kind.as_str().to_owned(), revision, secret: sealed };
+        let sealed = self
+            .keyring
+            .seal_value(&place.each_ref().map(String::as_str), secret.as_bytes());
+        let row = EndpointRow {
+            slug: slug.clone(),
+            kind: kind.as_str().to_owned(),
+            revision,
+            secret: sealed,
+        };
         let now = self.clock.now();
         let mut tx = self.database.write().await?;
         endpoints::insert(&mut tx, &row, now).await?;
-        audit::append(&mut tx, "address_made", Some(slug), None, kind.as_str(), now).await?;
+        audit::append(
+            &mut tx,
+            "address_made",
+            Some(slug),
+            None,
+            kind.as_str(),
+            now,
+        )
+        .await?;
         tx.commit().await?;
         let entry = known(slug.clone(), kind, revision, secret.into());
-        self.known.write().unwrap_or_else(PoisonError::into_inner).push(entry);
+        self.known
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(entry);
         Ok(())
     }
 
@@ -131,13 +157,29 @@ impl Endpoints {
 }
 
 fn known(slug: Slug, kind: EndpointKind, revision: i64, secret: SecretString) -> Known {
-    #[expect(clippy::disallowed_methods, reason = "guesses are compared with the digest of the secret")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "guesses are compared with the digest of the secret"
+    )]
     let digest = Sha256::digest(secret.expose_secret().as_bytes()).into();
-    Known { slug, kind, revision, digest, secret }
+    Known {
+        slug,
+        kind,
+        revision,
+        digest,
+        secret,
+    }
 }
 
 fn place(kind: EndpointKind, slug: &Slug, revision: i64) -> [String; 5] {
-    ["endpoints", "secret", slug.as_str(), kind.as_str(), &revision.to_string()].map(ToOwned::to_owned)
+    [
+        "endpoints",
+        "secret",
+        slug.as_str(),
+        kind.as_str(),
+        &revision.to_string(),
+    ]
+    .map(ToOwned::to_owned)
 }
 
 /// None for a kind of address that this version does not know.
@@ -149,7 +191,16 @@ fn open_row(keyring: &Keyring, row: &EndpointRow) -> Result<Option<Known>, Endpo
     };
     let sealed = |error| EndpointsError::Sealed(row.slug.clone(), error);
     let place = place(kind, &row.slug, row.revision);
-    let plain = keyring.open_value(&place.each_ref().map(String::as_str), &row.secret).map_err(sealed)?;
-    let secret = std::str::from_utf8(&plain).map_err(|_| sealed(CanNotOpen))?.to_owned();
-    Ok(Some(known(row.slug.clone(), kind, row.revision, secret.into())))
+    let plain = keyring
+        .open_value(&place.each_ref().map(String::as_str), &row.secret)
+        .map_err(sealed)?;
+    let secret = std::str::from_utf8(&plain)
+        .map_err(|_| sealed(CanNotOpen))?
+        .to_owned();
+    Ok(Some(known(
+        row.slug.clone(),
+        kind,
+        row.revision,
+        secret.into(),
+    )))
 }

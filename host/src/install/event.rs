@@ -30,7 +30,10 @@ pub enum EventError {
 
 impl EventError {
     pub(super) fn invalid(field: &'static str, reason: impl ToString) -> Self {
-        Self::Invalid { field, reason: reason.to_string() }
+        Self::Invalid {
+            field,
+            reason: reason.to_string(),
+        }
     }
 
     /// From a JSON error: its place and kind, but no value, which could be a key.
@@ -41,7 +44,11 @@ impl EventError {
             Category::Eof => "it ends too early",
             Category::Syntax | Category::Io => "it is not well-formed",
         };
-        Self::Malformed(format!("{kind} (line {}, column {})", error.line(), error.column()))
+        Self::Malformed(format!(
+            "{kind} (line {}, column {})",
+            error.line(),
+            error.column()
+        ))
     }
 }
 
@@ -108,7 +115,8 @@ struct Wire {
 impl Event {
     /// Parses a body of the callback. `header_key` is the `Idempotency-Key` header, used where the body has no key.
     pub fn parse(body: &[u8], header_key: Option<&str>) -> Result<Self, EventError> {
-        let wire: Wire = serde_json::from_slice(body).map_err(|error| EventError::from_json(&error))?;
+        let wire: Wire =
+            serde_json::from_slice(body).map_err(|error| EventError::from_json(&error))?;
         let key = wire.idempotency_key.as_deref().or(header_key);
         let key = required("idempotency_key", key).and_then(|text| {
             EventKey::parse(text).map_err(|error| EventError::invalid("idempotency_key", error))
@@ -120,7 +128,10 @@ impl Event {
         if let Some(rest) = key.as_str().strip_prefix("uninstall:") {
             return Ok(Self::Uninstall(uninstall(&wire, rest, key.clone(), body)?));
         }
-        Err(EventError::invalid("idempotency_key", "must start with `install:` or `uninstall:`"))
+        Err(EventError::invalid(
+            "idempotency_key",
+            "must start with `install:` or `uninstall:`",
+        ))
     }
 }
 
@@ -149,32 +160,59 @@ pub(super) fn optional<T, E: ToString>(
     let Some(text) = value.filter(|text| !text.is_empty()) else {
         return Ok(None);
     };
-    parse(text.to_owned()).map(Some).map_err(|error| EventError::invalid(field, error))
+    parse(text.to_owned())
+        .map(Some)
+        .map_err(|error| EventError::invalid(field, error))
 }
 
 /// The event's key must speak of the install that the fields name. What may follow the id is not documented.
 fn check_key(install: &InstallId, rest: &str) -> Result<(), EventError> {
     match rest.strip_prefix(install.as_str()) {
         Some(tail) if tail.is_empty() || tail.starts_with(':') => Ok(()),
-        _ => Err(EventError::invalid("idempotency_key", "does not name the same install as `installed_app_id`")),
+        _ => Err(EventError::invalid(
+            "idempotency_key",
+            "does not name the same install as `installed_app_id`",
+        )),
     }
 }
 
-fn install(wire: &Wire, rest: &str, key: EventKey, body: &[u8]) -> Result<InstallEvent, EventError> {
+fn install(
+    wire: &Wire,
+    rest: &str,
+    key: EventKey,
+    body: &[u8],
+) -> Result<InstallEvent, EventError> {
     if wire.uninstalled_at.is_some() {
-        return Err(EventError::invalid("uninstalled_at", "does not belong into an install"));
+        return Err(EventError::invalid(
+            "uninstalled_at",
+            "does not belong into an install",
+        ));
     }
-    let install = parsed("installed_app_id", wire.installed_app_id.as_deref(), InstallId::parse)?;
+    let install = parsed(
+        "installed_app_id",
+        wire.installed_app_id.as_deref(),
+        InstallId::parse,
+    )?;
     check_key(&install, rest)?;
-    let api_key = parsed("api_key", wire.api_key.as_deref(), |text| ApiKey::parse(text.into()))?;
+    let api_key = parsed("api_key", wire.api_key.as_deref(), |text| {
+        ApiKey::parse(text.into())
+    })?;
     let scopes = wire
         .granted_permissions
         .as_ref()
         .ok_or_else(|| EventError::invalid("granted_permissions", "is missing"))?;
     Ok(InstallEvent {
         app: parsed("app_id", wire.app_id.as_deref(), AppId::parse)?,
-        instance: parsed("instance_id", wire.instance_id.as_deref(), InstanceId::parse)?,
-        organization: optional("organization_id", wire.organization_id.as_deref(), OrganizationId::parse)?,
+        instance: parsed(
+            "instance_id",
+            wire.instance_id.as_deref(),
+            InstanceId::parse,
+        )?,
+        organization: optional(
+            "organization_id",
+            wire.organization_id.as_deref(),
+            OrganizationId::parse,
+        )?,
         api_key_prefix: prefix(wire)?,
         granted: GrantedScopes::parse(scopes.iter().cloned())
             .map_err(|error| EventError::invalid("granted_permissions", error))?,
@@ -190,7 +228,10 @@ fn prefix(wire: &Wire) -> Result<String, EventError> {
     let prefix = wire.api_key_prefix.clone().unwrap_or_default();
     let sound = prefix.len() <= MAX_PREFIX && prefix.bytes().all(|byte| byte.is_ascii_graphic());
     if !sound {
-        return Err(EventError::invalid("api_key_prefix", "must be at most 32 visible ASCII characters"));
+        return Err(EventError::invalid(
+            "api_key_prefix",
+            "must be at most 32 visible ASCII characters",
+        ));
     }
     let key_length = wire.api_key.as_ref().map_or(0, String::len);
     if prefix.len() * 2 > key_length {
@@ -199,15 +240,31 @@ fn prefix(wire: &Wire) -> Result<String, EventError> {
     Ok(prefix)
 }
 
-fn uninstall(wire: &Wire, rest: &str, key: EventKey, body: &[u8]) -> Result<UninstallEvent, EventError> {
+fn uninstall(
+    wire: &Wire,
+    rest: &str,
+    key: EventKey,
+    body: &[u8],
+) -> Result<UninstallEvent, EventError> {
     if wire.api_key.is_some() {
-        return Err(EventError::invalid("api_key", "does not belong into an uninstall"));
+        return Err(EventError::invalid(
+            "api_key",
+            "does not belong into an uninstall",
+        ));
     }
-    let install = parsed("installed_app_id", wire.installed_app_id.as_deref(), InstallId::parse)?;
+    let install = parsed(
+        "installed_app_id",
+        wire.installed_app_id.as_deref(),
+        InstallId::parse,
+    )?;
     check_key(&install, rest)?;
     Ok(UninstallEvent {
         app: parsed("app_id", wire.app_id.as_deref(), AppId::parse)?,
-        instance: parsed("instance_id", wire.instance_id.as_deref(), InstanceId::parse)?,
+        instance: parsed(
+            "instance_id",
+            wire.instance_id.as_deref(),
+            InstanceId::parse,
+        )?,
         body: body.to_vec(),
         install,
         key,
@@ -240,7 +297,9 @@ mod tests {
 
     #[test]
     fn the_documented_install_and_uninstall_are_read() {
-        let Event::Install(event) = parse(&body()).unwrap() else { panic!("no install") };
+        let Event::Install(event) = parse(&body()).unwrap() else {
+            panic!("no install")
+        };
         assert_eq!(event.granted.joined(), "data:read,data:write");
         let uninstall = json!({
             "installed_app_id": "instapp_1", "app_id": "app_1", "instance_id": "instance_1",
@@ -256,13 +315,22 @@ mod tests {
         older["something_new"] = json!({"a": [1, 2]});
         older.as_object_mut().unwrap().remove("idempotency_key");
         let event = Event::parse(older.to_string().as_bytes(), Some("install:instapp_1")).unwrap();
-        let Event::Install(event) = event else { panic!("no install") };
+        let Event::Install(event) = event else {
+            panic!("no install")
+        };
         assert_eq!(event.organization.unwrap().as_str(), "org_1");
     }
 
     #[test]
     fn i18_the_key_must_fit_the_kind_and_the_install() {
-        for key in ["", "instapp_1", "update:instapp_1", "install:", "install:instapp_12", "uninstall:instapp_1"] {
+        for key in [
+            "",
+            "instapp_1",
+            "update:instapp_1",
+            "install:",
+            "install:instapp_12",
+            "uninstall:instapp_1",
+        ] {
             let mut value = body();
             value["idempotency_key"] = json!(key);
             assert!(parse(&value).is_err(), "{key:?} passed");
@@ -298,18 +366,33 @@ mod tests {
 
     #[test]
     fn i04_broken_json_is_malformed() {
-        for bytes in [&b"{"[..], b"[]", b"\xef\xbb\xbf{}", b"\xff", b"", b"{\"app_id\":\"a\",\"app_id\":\"b\"}"] {
-            assert!(matches!(Event::parse(bytes, None), Err(EventError::Malformed(_))), "{bytes:?}");
+        for bytes in [
+            &b"{"[..],
+            b"[]",
+            b"\xef\xbb\xbf{}",
+            b"\xff",
+            b"",
+            b"{\"app_id\":\"a\",\"app_id\":\"b\"}",
+        ] {
+            assert!(
+                matches!(Event::parse(bytes, None), Err(EventError::Malformed(_))),
+                "{bytes:?}"
+            );
         }
         let deep = "[".repeat(100_000);
-        assert!(matches!(Event::parse(deep.as_bytes(), None), Err(EventError::Malformed(_))));
+        assert!(matches!(
+            Event::parse(deep.as_bytes(), None),
+            Err(EventError::Malformed(_))
+        ));
     }
 
     #[test]
     fn a_prefix_that_gives_half_the_key_away_is_not_kept() {
         let mut value = body();
         value["api_key_prefix"] = json!("blnk_0123456789");
-        let Event::Install(event) = parse(&value).unwrap() else { panic!("no install") };
+        let Event::Install(event) = parse(&value).unwrap() else {
+            panic!("no install")
+        };
         assert_eq!(event.api_key_prefix, "");
         assert!(!format!("{:?}", event.api_key).contains("0123"));
     }

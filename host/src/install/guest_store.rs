@@ -49,7 +49,10 @@ pub enum GuestStoreError {
 
 impl From<StoreError> for GuestStoreError {
     fn from(error: StoreError) -> Self {
-        tracing::error!(error = &error as &dyn std::error::Error, "A guest's record could not be reached");
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "A guest's record could not be reached"
+        );
         Self::Unavailable
     }
 }
@@ -91,7 +94,11 @@ pub struct GuestStore {
 impl GuestStore {
     /// Over a database and the keys that open it.
     pub fn new(database: Database, keyring: Arc<Keyring>, clock: Arc<dyn Clock>) -> Self {
-        Self { database, keyring, clock }
+        Self {
+            database,
+            keyring,
+            clock,
+        }
     }
 
     /// The record under a key.
@@ -102,7 +109,9 @@ impl GuestStore {
             return Ok(None);
         };
         let record = guest_store::find(&mut connection, tenant.install_id(), key).await?;
-        record.map(|record| open(tenant, &data_key, &record)).transpose()
+        record
+            .map(|record| open(tenant, &data_key, &record))
+            .transpose()
     }
 
     /// Writes a value of at most 64 KiB if the condition holds. Answers the new version.
@@ -119,8 +128,10 @@ impl GuestStore {
         }
         let now = self.clock.now();
         let mut tx = self.database.write().await?;
-        let data_key = self.data_key_or_new(&mut tx, tenant).await?;
-        let stored = guest_store::find(&mut tx, tenant.install_id(), key).await?.map(|record| record.version);
+        let data_key = self.data_key_for_writing(&mut tx, tenant).await?;
+        let stored = guest_store::find(&mut tx, tenant.install_id(), key)
+            .await?
+            .map(|record| record.version);
         check_condition(condition, stored)?;
         let usage = guest_store::usage_without(&mut tx, tenant.install_id(), key).await?;
         let size = i64::try_from(key.len() + value.len()).unwrap_or(i64::MAX);
@@ -129,7 +140,11 @@ impl GuestStore {
         }
         // The time keeps a version from coming back after the record was removed and made again.
         let version = stored.unwrap_or(0).saturating_add(1).max(now.get());
-        let record = Record { key: key.to_owned(), value: seal(tenant, &data_key, key, version, value), version };
+        let record = Record {
+            key: key.to_owned(),
+            value: seal(tenant, &data_key, key, version, value),
+            version,
+        };
         guest_store::put(&mut tx, tenant.install_id(), &record, size, now).await?;
         tx.commit().await?;
         Ok(version.unsigned_abs())
@@ -144,7 +159,10 @@ impl GuestStore {
     ) -> Result<(), GuestStoreError> {
         check_key(key)?;
         let mut tx = self.database.write().await?;
-        let stored = guest_store::find(&mut tx, tenant.install_id(), key).await?.map(|record| record.version);
+        may_write(&mut tx, tenant).await?;
+        let stored = guest_store::find(&mut tx, tenant.install_id(), key)
+            .await?
+            .map(|record| record.version);
         check_condition(condition, stored)?;
         guest_store::delete(&mut tx, tenant.install_id(), key).await?;
         tx.commit().await?;
@@ -213,22 +231,35 @@ impl GuestStore {
 
     /// The data key, made where there is none. An install that has ended gets no new one: what it would store
     /// would never be erased.
-    async fn data_key_or_new(
+    async fn data_key_for_writing(
         &self,
         tx: &mut SqliteConnection,
         tenant: &Tenant,
     ) -> Result<DataKey, GuestStoreError> {
+        let status = may_write(tx, tenant).await?;
         if let Some(key) = self.data_key(tx, tenant).await? {
             return Ok(key);
         }
-        let row = installs::find(tx, tenant.install_id(), tenant.attempt()).await?;
-        if row.is_none_or(|row| row.status != Status::Active) {
+        if status != Status::Active {
             return Err(GuestStoreError::Unavailable);
         }
         let (key, wrapped) = self.keyring.make_data_key(&key_place(tenant));
         guest_store::insert_data_key(tx, tenant.install_id(), &wrapped, self.clock.now()).await?;
         Ok(key)
     }
+}
+
+/// Whether this attempt may still write: a hook of an ended install may, until the same install has begun anew; what it
+/// wrote then would stand in the new one. Answers where the attempt stands.
+async fn may_write(tx: &mut SqliteConnection, tenant: &Tenant) -> Result<Status, GuestStoreError> {
+    let attempts = installs::attempts_of(tx, tenant.install_id()).await?;
+    let own = attempts.iter().find(|row| row.attempt == tenant.attempt());
+    let status = own.ok_or(GuestStoreError::Unavailable)?.status;
+    let begun_anew = attempts.iter().any(|row| row.status == Status::Active);
+    if status != Status::Active && begun_anew {
+        return Err(GuestStoreError::Unavailable);
+    }
+    Ok(status)
 }
 
 fn key_place(tenant: &Tenant) -> [&str; 3] {
@@ -249,21 +280,43 @@ fn check_condition(condition: Condition, stored: Option<i64>) -> Result<(), Gues
         Condition::Absent => stored.is_none(),
         Condition::Version(version) => stored == Some(version),
     };
-    if holds { Ok(()) } else { Err(GuestStoreError::Conflict(stored)) }
+    if holds {
+        Ok(())
+    } else {
+        Err(GuestStoreError::Conflict(stored))
+    }
 }
 
 /// The record's version is part of what it is sealed to, so an old value can't be put back under a newer version.
 fn seal(tenant: &Tenant, data_key: &DataKey, key: &str, version: i64, value: &[u8]) -> SealedBlob {
-    data_key.seal(&["guest_store", "value", tenant.install_id().as_str(), key, &version.to_string()], value)
+    data_key.seal(
+        &[
+            "guest_store",
+            "value",
+            tenant.install_id().as_str(),
+            key,
+            &version.to_string(),
+        ],
+        value,
+    )
 }
 
 fn open(tenant: &Tenant, data_key: &DataKey, record: &Record) -> Result<Entry, GuestStoreError> {
     let version = record.version.to_string();
-    let place = ["guest_store", "value", tenant.install_id().as_str(), &record.key, &version];
+    let place = [
+        "guest_store",
+        "value",
+        tenant.install_id().as_str(),
+        &record.key,
+        &version,
+    ];
     let value = data_key
         .open(&place, &record.value)
         .map_err(|error| GuestStoreError::Other(error.to_string()))?;
-    Ok(Entry { value: value.to_vec(), version: record.version.unsigned_abs() })
+    Ok(Entry {
+        value: value.to_vec(),
+        version: record.version.unsigned_abs(),
+    })
 }
 
 async fn range(
@@ -273,7 +326,10 @@ async fn range(
     after: Option<&str>,
     limit: u32,
 ) -> Result<Vec<Record>, GuestStoreError> {
-    if prefix.len() > MAX_KEY || prefix.contains('\0') || after.is_some_and(|key| key.contains('\0')) {
+    if prefix.len() > MAX_KEY
+        || prefix.contains('\0')
+        || after.is_some_and(|key| key.contains('\0'))
+    {
         return Err(GuestStoreError::InvalidKey);
     }
     let until = after_prefix(prefix);

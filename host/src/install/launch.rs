@@ -39,13 +39,26 @@ struct Wire {
 impl LaunchRequest {
     /// Parses a body of the portal generator.
     pub fn parse(slug: Slug, body: &[u8]) -> Result<Self, EventError> {
-        let wire: Wire = serde_json::from_slice(body).map_err(|error| EventError::from_json(&error))?;
+        let wire: Wire =
+            serde_json::from_slice(body).map_err(|error| EventError::from_json(&error))?;
         Ok(Self {
             slug,
-            install: parsed("installed_app_id", wire.installed_app_id.as_deref(), InstallId::parse)?,
+            install: parsed(
+                "installed_app_id",
+                wire.installed_app_id.as_deref(),
+                InstallId::parse,
+            )?,
             app: parsed("app_id", wire.app_id.as_deref(), AppId::parse)?,
-            instance: parsed("instance_id", wire.instance_id.as_deref(), InstanceId::parse)?,
-            organization: optional("organization_id", wire.organization_id.as_deref(), OrganizationId::parse)?,
+            instance: parsed(
+                "instance_id",
+                wire.instance_id.as_deref(),
+                InstanceId::parse,
+            )?,
+            organization: optional(
+                "organization_id",
+                wire.organization_id.as_deref(),
+                OrganizationId::parse,
+            )?,
             user: optional("user_id", wire.user_id.as_deref(), UserId::parse)?,
         })
     }
@@ -121,7 +134,10 @@ impl From<sqlx::Error> for UseRefused {
 
 impl Installs {
     /// The active install that a launch asks for.
-    pub async fn active_for(&self, request: &LaunchRequest) -> Result<ActiveInstall, LaunchRefused> {
+    pub async fn active_for(
+        &self,
+        request: &LaunchRequest,
+    ) -> Result<ActiveInstall, LaunchRefused> {
         if let Some(tenant) = self.0.live.find(&request.install) {
             return if request.fits(&tenant) {
                 Ok(ActiveInstall::new(tenant))
@@ -143,21 +159,35 @@ impl Installs {
     }
 
     /// The active install of a session, if it still is the one that was launched.
-    pub fn session_install(&self, session: &PortalSession) -> Result<ActiveInstall, SessionRefused> {
+    pub fn session_install(
+        &self,
+        session: &PortalSession,
+    ) -> Result<ActiveInstall, SessionRefused> {
         self.claimed(session.claims())
     }
 
     /// The active install of a launch, if it still is.
-    pub fn launched_install(&self, launch: &VerifiedLaunch) -> Result<ActiveInstall, SessionRefused> {
+    pub fn launched_install(
+        &self,
+        launch: &VerifiedLaunch,
+    ) -> Result<ActiveInstall, SessionRefused> {
         self.claimed(launch.claims())
     }
 
     fn claimed(&self, claims: &LaunchClaims) -> Result<ActiveInstall, SessionRefused> {
-        let tenant = self.0.live.find(&claims.install).ok_or(SessionRefused::Ended)?;
+        let tenant = self
+            .0
+            .live
+            .find(&claims.install)
+            .ok_or(SessionRefused::Ended)?;
         let same = tenant.app_id() == &claims.app
             && tenant.instance_id() == &claims.instance
             && tenant.generation() == claims.generation;
-        if same { Ok(ActiveInstall::new(tenant)) } else { Err(SessionRefused::Ended) }
+        if same {
+            Ok(ActiveInstall::new(tenant))
+        } else {
+            Err(SessionRefused::Ended)
+        }
     }
 
     /// Uses a launch token up. Of many that try at once, one succeeds.
@@ -166,6 +196,10 @@ impl Installs {
         launches::sweep(&mut tx, self.0.clock.now()).await?;
         let first = launches::use_once(&mut tx, launch.jti(), launch.expires()).await?;
         tx.commit().await?;
-        if first { Ok(FirstUse { _private: () }) } else { Err(UseRefused::AlreadyUsed) }
+        if first {
+            Ok(FirstUse { _private: () })
+        } else {
+            Err(UseRefused::AlreadyUsed)
+        }
     }
 }

@@ -70,14 +70,22 @@ impl Installs {
     ) -> Result<Self, OpenInstallsError> {
         check_keys(&database, &keyring).await?;
         let live = Arc::new(LiveTable::default());
-        let installs = Self(Arc::new(Inner { database, keyring, live, clock, app_ids, turn: Mutex::new(()) }));
+        let installs = Self(Arc::new(Inner {
+            database,
+            keyring,
+            live,
+            clock,
+            app_ids,
+            turn: Mutex::new(()),
+        }));
         installs.load().await?;
         Ok(installs)
     }
 
     /// Loads the active installs. One whose key does not open is marked, and serves nobody.
     async fn load(&self) -> Result<(), StoreError> {
-        let rows = installs::with_status(&mut *self.0.database.read().await?, Status::Active).await?;
+        let rows =
+            installs::with_status(&mut *self.0.database.read().await?, Status::Active).await?;
         for row in rows {
             let tenant = Tenant::new(row);
             if tenant.open_key(&self.0.keyring).is_ok() {
@@ -92,9 +100,22 @@ impl Installs {
     async fn mark_unreadable(&self, row: &InstallRow) -> Result<(), StoreError> {
         let now = self.0.clock.now();
         let mut tx = self.0.database.write().await?;
-        let change = Transition { to: Status::KeyUnreadable, proof: None, end_sessions: true, erase_key: false };
+        let change = Transition {
+            to: Status::KeyUnreadable,
+            proof: None,
+            end_sessions: true,
+            erase_key: false,
+        };
         installs::transition(&mut tx, row, change, now).await?;
-        audit::append(&mut tx, "key_unreadable", Some(&row.slug), Some(&row.install), "", now).await?;
+        audit::append(
+            &mut tx,
+            "key_unreadable",
+            Some(&row.slug),
+            Some(&row.install),
+            "",
+            now,
+        )
+        .await?;
         tx.commit().await?;
         warn!(install.id = %row.install, app = %row.slug,
             "The key of install {} does not open: its row was altered, or the master key is another. \
@@ -123,7 +144,11 @@ impl Installs {
     }
 
     /// An attempt that can be proven: pending, or revoked earlier. None if it is neither.
-    pub async fn provable(&self, install: &InstallId, attempt: i64) -> Result<Option<Attempt>, StoreError> {
+    pub async fn provable(
+        &self,
+        install: &InstallId,
+        attempt: i64,
+    ) -> Result<Option<Attempt>, StoreError> {
         let row = installs::find(&mut *self.0.database.read().await?, install, attempt).await?;
         let provable = row.filter(|row| matches!(row.status, Status::Pending | Status::Revoked));
         Ok(provable.map(|row| Attempt::new(Tenant::new(row))))
@@ -143,18 +168,35 @@ impl Installs {
     }
 
     /// A stored attempt in whatever state, for telling its guest.
-    pub async fn stored(&self, install: &InstallId, attempt: i64) -> Result<Option<Tenant>, StoreError> {
+    pub async fn stored(
+        &self,
+        install: &InstallId,
+        attempt: i64,
+    ) -> Result<Option<Tenant>, StoreError> {
         let row = installs::find(&mut *self.0.database.read().await?, install, attempt).await?;
         Ok(row.map(Tenant::new))
     }
 
     /// The active install that an attempt would displace, and whether that needs proof of its death first:
     /// an install that only a 403 activated gives way to any 2xx.
-    pub async fn in_the_way(&self, attempt: &Attempt, proof: Proof) -> Result<Option<Tenant>, StoreError> {
+    pub async fn in_the_way(
+        &self,
+        attempt: &Attempt,
+        proof: Proof,
+    ) -> Result<Option<Tenant>, StoreError> {
         let row = attempt.tenant().row();
-        let rows = installs::living_at(&mut *self.0.database.read().await?, &row.slug, &row.instance).await?;
-        let active = rows.into_iter().find(|other| other.status == Status::Active && other.app == row.app);
-        Ok(active.filter(|other| !gives_way(other, proof)).map(Tenant::new))
+        let rows = installs::living_at(
+            &mut *self.0.database.read().await?,
+            &row.slug,
+            &row.instance,
+        )
+        .await?;
+        let active = rows
+            .into_iter()
+            .find(|other| other.status == Status::Active && other.app == row.app);
+        Ok(active
+            .filter(|other| !gives_way(other, proof))
+            .map(Tenant::new))
     }
 
     /// Makes a proven attempt the install of its app and instance, in one transaction with everything that follows.
@@ -186,7 +228,12 @@ impl Installs {
         for other in &displaced {
             supersede(&mut tx, other, &row.install, now).await?;
         }
-        let change = Transition { to: Status::Active, proof: Some(proof), end_sessions: false, erase_key: false };
+        let change = Transition {
+            to: Status::Active,
+            proof: Some(proof),
+            end_sessions: false,
+            erase_key: false,
+        };
         let Some(active) = installs::transition(&mut tx, row, change, now).await? else {
             return Ok(Accepted::Gone);
         };
@@ -207,15 +254,41 @@ impl Installs {
         row: &InstallRow,
         now: UnixMillis,
     ) -> Result<(), StoreError> {
-        if !self.0.app_ids.contains_key(&row.slug) && pins::pin(tx, &row.slug, &row.app, now).await? {
-            audit::append(tx, "pinned", Some(&row.slug), Some(&row.install), row.app.as_str(), now).await?;
+        if !self.0.app_ids.contains_key(&row.slug)
+            && pins::pin(tx, &row.slug, &row.app, now).await?
+        {
+            audit::append(
+                tx,
+                "pinned",
+                Some(&row.slug),
+                Some(&row.install),
+                row.app.as_str(),
+                now,
+            )
+            .await?;
         }
         // An earlier life of this very id that was not cleaned up yet must not show in the new one.
         if outbox::drop_waiting(tx, &row.install, outbox::Kind::Uninstalled).await? > 0 {
             guest_store::erase(tx, &row.install).await?;
         }
-        outbox::add(tx, &row.install, row.attempt, outbox::Kind::Installed, now, now).await?;
-        audit::append(tx, "activated", Some(&row.slug), Some(&row.install), &row.granted.joined(), now).await
+        outbox::add(
+            tx,
+            &row.install,
+            row.attempt,
+            outbox::Kind::Installed,
+            now,
+            now,
+        )
+        .await?;
+        audit::append(
+            tx,
+            "activated",
+            Some(&row.slug),
+            Some(&row.install),
+            &row.granted.joined(),
+            now,
+        )
+        .await
     }
 
     /// Notes that Cloud refused the key of a pending attempt.
@@ -233,7 +306,15 @@ impl Installs {
         let now = self.0.clock.now();
         let mut tx = self.0.database.write().await?;
         if installs::delete_pending(&mut tx, row).await? {
-            audit::append(&mut tx, "discarded", Some(&row.slug), Some(&row.install), "", now).await?;
+            audit::append(
+                &mut tx,
+                "discarded",
+                Some(&row.slug),
+                Some(&row.install),
+                "",
+                now,
+            )
+            .await?;
         }
         tx.commit().await?;
         Ok(())
@@ -254,10 +335,25 @@ impl Installs {
         }
         let _turn = self.0.turn.lock().await;
         let mut tx = self.0.database.write().await?;
-        let change = Transition { to: Status::Revoked, proof: None, end_sessions: true, erase_key: false };
-        let revoked = installs::transition(&mut tx, tenant.row(), change, now).await?.is_some();
+        let change = Transition {
+            to: Status::Revoked,
+            proof: None,
+            end_sessions: true,
+            erase_key: false,
+        };
+        let revoked = installs::transition(&mut tx, tenant.row(), change, now)
+            .await?
+            .is_some();
         if revoked {
-            audit::append(&mut tx, "revoked", Some(tenant.slug()), Some(tenant.install_id()), "", now).await?;
+            audit::append(
+                &mut tx,
+                "revoked",
+                Some(tenant.slug()),
+                Some(tenant.install_id()),
+                "",
+                now,
+            )
+            .await?;
         }
         tx.commit().await?;
         if revoked {
@@ -281,13 +377,34 @@ async fn supersede(
     by: &InstallId,
     now: UnixMillis,
 ) -> Result<(), StoreError> {
-    let change = Transition { to: Status::Superseded, proof: None, end_sessions: true, erase_key: true };
+    let change = Transition {
+        to: Status::Superseded,
+        proof: None,
+        end_sessions: true,
+        erase_key: true,
+    };
     installs::transition(tx, row, change, now).await?;
     if row.install != *by {
         // Its records belong to an install that can't come back; the guest hears of it, then they are erased.
-        outbox::add(tx, &row.install, row.attempt, outbox::Kind::Uninstalled, now, now).await?;
+        outbox::add(
+            tx,
+            &row.install,
+            row.attempt,
+            outbox::Kind::Uninstalled,
+            now,
+            now,
+        )
+        .await?;
     }
-    audit::append(tx, "superseded", Some(&row.slug), Some(&row.install), by.as_str(), now).await
+    audit::append(
+        tx,
+        "superseded",
+        Some(&row.slug),
+        Some(&row.install),
+        by.as_str(),
+        now,
+    )
+    .await
 }
 
 /// Compares the master keys with the record made when the database was new, and makes it then.

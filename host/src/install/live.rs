@@ -19,7 +19,11 @@ pub struct LiveTable {
 impl LiveTable {
     /// The active install of that id.
     pub(super) fn find(&self, install: &InstallId) -> Option<Tenant> {
-        self.active.read().unwrap_or_else(PoisonError::into_inner).get(install).cloned()
+        self.active
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(install)
+            .cloned()
     }
 
     /// Whether this very install, at this generation, is still active.
@@ -37,7 +41,10 @@ impl LiveTable {
 
     pub(super) fn remove(&self, install: &InstallId) {
         self.clear_refusal(install);
-        self.active.write().unwrap_or_else(PoisonError::into_inner).remove(install);
+        self.active
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(install);
     }
 
     /// Notes that Cloud refused the key at `now`; answers when it was first refused in this row of refusals.
@@ -48,9 +55,16 @@ impl LiveTable {
 
     /// A call was answered: earlier refusals count no more.
     pub(super) fn clear_refusal(&self, install: &InstallId) {
-        let known = self.refused.read().unwrap_or_else(PoisonError::into_inner).contains_key(install);
+        let known = self
+            .refused
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains_key(install);
         if known {
-            self.refused.write().unwrap_or_else(PoisonError::into_inner).remove(install);
+            self.refused
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .remove(install);
         }
     }
 }

@@ -56,18 +56,36 @@ impl Installs {
         }
     }
 
-    async fn receive_install(&self, slug: &Slug, event: InstallEvent) -> Result<Receipt, ReceiveError> {
+    async fn receive_install(
+        &self,
+        slug: &Slug,
+        event: InstallEvent,
+    ) -> Result<Receipt, ReceiveError> {
         let _turn = self.0.turn.lock().await;
         let now = self.0.clock.now();
         let mut tx = self.0.database.write().await?;
         let seen = events::seen(&mut tx, slug, &event.key).await?;
-        if seen.iter().any(|seen| self.0.keyring.matches_fingerprint(&seen.fingerprint, &event.body)) {
+        if seen.iter().any(|seen| {
+            self.0
+                .keyring
+                .matches_fingerprint(&seen.fingerprint, &event.body)
+        }) {
             return Ok(Receipt::Known);
         }
         self.check_app(&mut tx, slug, &event.app).await?;
         let body = self.0.keyring.fingerprint(&event.body);
         let number = seen.first().map_or(1, |seen| seen.attempt + 1);
-        events::insert(&mut tx, slug, &event.key, number, "install", &event.install, &body, now).await?;
+        events::insert(
+            &mut tx,
+            slug,
+            &event.key,
+            number,
+            "install",
+            &event.install,
+            &body,
+            now,
+        )
+        .await?;
         let earlier = installs::attempts_of(&mut tx, &event.install).await?;
         if earlier.iter().any(|row| row.slug != *slug) {
             return Err(EventError::invalid("installed_app_id", "belongs to another app").into());
@@ -79,9 +97,24 @@ impl Installs {
         }
         let occupied = make_room(&mut tx, &row).await?;
         installs::insert(&mut tx, &row).await?;
-        outbox::add(&mut tx, &row.install, row.attempt, outbox::Kind::Prove, now.plus(FIRST_PROOF), now).await?;
-        audit::append(&mut tx, "install_received", Some(slug), Some(&row.install), &row.granted.joined(), now)
-            .await?;
+        outbox::add(
+            &mut tx,
+            &row.install,
+            row.attempt,
+            outbox::Kind::Prove,
+            now.plus(FIRST_PROOF),
+            now,
+        )
+        .await?;
+        audit::append(
+            &mut tx,
+            "install_received",
+            Some(slug),
+            Some(&row.install),
+            &row.granted.joined(),
+            now,
+        )
+        .await?;
         tx.commit().await?;
         if occupied || number > 1 {
             warn!(install.id = %row.install, app = %slug, alarm = true,
@@ -113,7 +146,11 @@ impl Installs {
             key_fingerprint: self.0.keyring.fingerprint_key(&event.api_key),
             granted: event.granted.clone(),
             // Later than every earlier attempt, so that no old session fits.
-            generation: earlier.iter().map(|row| row.generation).max().map_or(1, |last| last + 1),
+            generation: earlier
+                .iter()
+                .map(|row| row.generation)
+                .max()
+                .map_or(1, |last| last + 1),
             row_version: 1,
             proof: None,
             refusals: 0,
@@ -135,8 +172,14 @@ impl Installs {
             Some(configured) => Some(configured.clone()),
             None => pins::find(tx, slug).await?,
         };
-        let belongs_elsewhere = self.0.app_ids.iter().any(|(other, id)| other != slug && id == app)
-            || pins::owner(tx, app).await?.is_some_and(|owner| owner != slug.as_str());
+        let belongs_elsewhere = self
+            .0
+            .app_ids
+            .iter()
+            .any(|(other, id)| other != slug && id == app)
+            || pins::owner(tx, app)
+                .await?
+                .is_some_and(|owner| owner != slug.as_str());
         if belongs_elsewhere || expected.is_some_and(|expected| expected != *app) {
             warn!(app = %slug, alarm = true, "Refused an event for {slug} that names the `app_id` of another app");
             return Err(EventError::invalid("app_id", "is not the one of this app").into());
@@ -144,36 +187,67 @@ impl Installs {
         Ok(())
     }
 
-    async fn receive_uninstall(&self, slug: &Slug, event: UninstallEvent) -> Result<Receipt, ReceiveError> {
+    async fn receive_uninstall(
+        &self,
+        slug: &Slug,
+        event: UninstallEvent,
+    ) -> Result<Receipt, ReceiveError> {
         let _turn = self.0.turn.lock().await;
         let now = self.0.clock.now();
         let mut tx = self.0.database.write().await?;
         let seen = events::seen(&mut tx, slug, &event.key).await?;
-        if seen.iter().any(|seen| self.0.keyring.matches_fingerprint(&seen.fingerprint, &event.body))
-            && !self.is_living(&mut tx, &event.install).await?
+        if seen.iter().any(|seen| {
+            self.0
+                .keyring
+                .matches_fingerprint(&seen.fingerprint, &event.body)
+        }) && !self.is_living(&mut tx, &event.install).await?
         {
             return Ok(Receipt::Known);
         }
         self.check_app(&mut tx, slug, &event.app).await?;
         let body = self.0.keyring.fingerprint(&event.body);
         let number = seen.first().map_or(1, |seen| seen.attempt + 1);
-        events::insert(&mut tx, slug, &event.key, number, "uninstall", &event.install, &body, now).await?;
+        events::insert(
+            &mut tx,
+            slug,
+            &event.key,
+            number,
+            "uninstall",
+            &event.install,
+            &body,
+            now,
+        )
+        .await?;
         let ended = end_all(&mut tx, slug, &event, now).await?;
         tx.commit().await?;
+        if ended == 0 {
+            info!(install.id = %event.install, app = %slug,
+                "Noted the end of {}, which is no living install of {slug} in that instance", event.install);
+            return Ok(Receipt::Ended);
+        }
         self.0.live.remove(&event.install);
-        info!(install.id = %event.install, app = %slug, ended,
-            "Uninstalled {} of {slug}", event.install);
+        info!(install.id = %event.install, app = %slug, "Uninstalled {} of {slug}", event.install);
         Ok(Receipt::Ended)
     }
 
     /// A repeated uninstall of an install that came back since then must end it again.
-    async fn is_living(&self, tx: &mut SqliteConnection, install: &InstallId) -> Result<bool, StoreError> {
-        Ok(installs::attempts_of(tx, install).await?.iter().any(|row| is_living(row.status)))
+    async fn is_living(
+        &self,
+        tx: &mut SqliteConnection,
+        install: &InstallId,
+    ) -> Result<bool, StoreError> {
+        Ok(installs::attempts_of(tx, install)
+            .await?
+            .iter()
+            .any(|row| is_living(row.status)))
     }
 }
 
 fn is_living(status: Status) -> bool {
-    matches!(status, Status::Pending | Status::Active | Status::Revoked | Status::KeyUnreadable)
+    matches!(
+        status,
+        Status::Pending | Status::Active | Status::Revoked | Status::KeyUnreadable
+    )
 }
 
 /// The same install told again in other words: same key, same place, same grants.
@@ -189,7 +263,10 @@ fn is_same_attempt(known: &InstallRow, new: &InstallRow) -> bool {
 /// Answers whether an install is active in that place.
 async fn make_room(tx: &mut SqliteConnection, row: &InstallRow) -> Result<bool, ReceiveError> {
     let living = installs::living_at(tx, &row.slug, &row.instance).await?;
-    let pending: Vec<_> = living.iter().filter(|other| other.status == Status::Pending).collect();
+    let pending: Vec<_> = living
+        .iter()
+        .filter(|other| other.status == Status::Pending)
+        .collect();
     if pending.len() >= MAX_PENDING {
         let refused = pending.iter().find(|other| other.refusals > 0);
         installs::delete_pending(tx, refused.ok_or(ReceiveError::TooManyPending)?).await?;
@@ -206,13 +283,30 @@ async fn end_all(
 ) -> Result<usize, StoreError> {
     let mut ended = 0;
     for row in installs::attempts_of(tx, &event.install).await? {
-        if !is_living(row.status) || row.slug != *slug || row.app != event.app || row.instance != event.instance {
+        if !is_living(row.status)
+            || row.slug != *slug
+            || row.app != event.app
+            || row.instance != event.instance
+        {
             continue;
         }
-        let change = Transition { to: Status::Uninstalled, proof: None, end_sessions: true, erase_key: true };
+        let change = Transition {
+            to: Status::Uninstalled,
+            proof: None,
+            end_sessions: true,
+            erase_key: true,
+        };
         installs::transition(tx, &row, change, now).await?;
         if row.status != Status::Pending {
-            outbox::add(tx, &row.install, row.attempt, outbox::Kind::Uninstalled, now, now).await?;
+            outbox::add(
+                tx,
+                &row.install,
+                row.attempt,
+                outbox::Kind::Uninstalled,
+                now,
+                now,
+            )
+            .await?;
         }
         ended += 1;
     }
@@ -220,6 +314,14 @@ async fn end_all(
         outbox::drop_waiting(tx, &event.install, outbox::Kind::Prove).await?;
         outbox::drop_waiting(tx, &event.install, outbox::Kind::Installed).await?;
     }
-    audit::append(tx, "uninstalled", Some(slug), Some(&event.install), &ended.to_string(), now).await?;
+    audit::append(
+        tx,
+        "uninstalled",
+        Some(slug),
+        Some(&event.install),
+        &ended.to_string(),
+        now,
+    )
+    .await?;
     Ok(ended)
 }

@@ -40,7 +40,12 @@ impl Intake {
 
     /// Ends the work or sets it to another try. Records are erased before the work is marked as ended, so that a crash
     /// between the two erases them again instead of never.
-    async fn conclude(&self, work: &Work, tenant: &Tenant, outcome: HookOutcome) -> Result<(), StoreError> {
+    async fn conclude(
+        &self,
+        work: &Work,
+        tenant: &Tenant,
+        outcome: HookOutcome,
+    ) -> Result<(), StoreError> {
         let too_old = self.0.parts.clock.now().since(work.created_at) >= HOOK_LIFE;
         let parked = match outcome {
             HookOutcome::Done | HookOutcome::NotExported => None,
@@ -50,7 +55,9 @@ impl Intake {
         if work.kind == Kind::Uninstalled {
             self.erase_records(tenant).await?;
         }
-        let Some(reason) = parked else { return self.finish(work).await };
+        let Some(reason) = parked else {
+            return self.finish(work).await;
+        };
         warn!(install.id = %work.install, app = %tenant.slug(), kind = work.kind.as_str(),
             "Parked a guest's hook: {reason}");
         self.park(work, &reason).await
@@ -69,6 +76,11 @@ impl Intake {
 }
 
 fn delivery(work: &Work) -> Delivery {
-    let attempt = u32::try_from(work.tries).unwrap_or(u32::MAX).saturating_add(1);
-    Delivery { id: format!("work-{}", work.id), attempt }
+    let attempt = u32::try_from(work.tries)
+        .unwrap_or(u32::MAX)
+        .saturating_add(1);
+    Delivery {
+        id: format!("work-{}", work.id),
+        attempt,
+    }
 }

@@ -37,13 +37,15 @@ impl Intake {
         match parts.cloud.prove(attempt.tenant(), LAUNCH_PATIENCE).await {
             ProofOutcome::Unanswered => Ok(Proved::Unanswered),
             ProofOutcome::Refused => Ok(Proved::Refused),
-            ProofOutcome::Proven(proof) => match parts.installs.accept(&attempt, proof, None).await? {
-                Accepted::Active => {
-                    self.notify();
-                    Ok(Proved::Accepted)
+            ProofOutcome::Proven(proof) => {
+                match parts.installs.accept(&attempt, proof, None).await? {
+                    Accepted::Active => {
+                        self.notify();
+                        Ok(Proved::Accepted)
+                    }
+                    Accepted::Occupied | Accepted::Gone => Ok(Proved::Refused),
                 }
-                Accepted::Occupied | Accepted::Gone => Ok(Proved::Refused),
-            },
+            }
         }
     }
 
@@ -51,7 +53,8 @@ impl Intake {
     pub(super) async fn prove_attempt(&self, work: &Work) -> Result<(), StoreError> {
         let parts = &self.0.parts;
         let attempt = parts.installs.provable(&work.install, work.attempt).await?;
-        let Some(attempt) = attempt.filter(|attempt| attempt.tenant().status() == Status::Pending) else {
+        let Some(attempt) = attempt.filter(|attempt| attempt.tenant().status() == Status::Pending)
+        else {
             return self.finish(work).await;
         };
         match parts.cloud.prove(attempt.tenant(), PATIENCE).await {
@@ -70,7 +73,9 @@ impl Intake {
             Some(_) => {
                 warn!(install.id = %work.install, app = %attempt.tenant().slug(), alarm = true,
                     "An attempt has a live key, but the active install of the same app and instance is alive too");
-                return self.refused(work, attempt, "another install is active there").await;
+                return self
+                    .refused(work, attempt, "another install is active there")
+                    .await;
             }
             None => None,
         };

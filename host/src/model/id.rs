@@ -156,14 +156,21 @@ mod tests {
 
     #[test]
     fn opaque_ids_take_what_cloud_may_send() {
-        for text in ["instapp_1", "instance_01ABC-9", "a", "x:y@z.~!$&()*+,;=%[]{}|^<>?#"] {
+        for text in [
+            "instapp_1",
+            "instance_01ABC-9",
+            "a",
+            "x:y@z.~!$&()*+,;=%[]{}|^<>?#",
+        ] {
             assert_eq!(InstallId::parse(text).unwrap().as_str(), text);
         }
     }
 
     #[test]
     fn opaque_ids_refuse_spaces_quotes_slashes_and_control_characters() {
-        for text in ["", " a", "a b", "a\"b", "a'b", "a`b", "a/b", "a\\b", "a\0b", "a\nb", "ä"] {
+        for text in [
+            "", " a", "a b", "a\"b", "a'b", "a`b", "a/b", "a\\b", "a\0b", "a\nb", "ä",
+        ] {
             assert!(AppId::parse(text).is_err(), "{text:?} passed");
         }
         assert_eq!(AppId::parse("a".repeat(129)), Err(InvalidId::TooLong(128)));
@@ -183,7 +190,18 @@ mod tests {
         for text in ["kyc", "a", "balance-watch", "a1", "a-1"] {
             assert!(Slug::parse(text).is_ok(), "{text:?} refused");
         }
-        for text in ["", "1a", "-a", "a-", "a--b", "Kyc", "a_b", "a.b", "../a", &"a".repeat(33)] {
+        for text in [
+            "",
+            "1a",
+            "-a",
+            "a-",
+            "a--b",
+            "Kyc",
+            "a_b",
+            "a.b",
+            "../a",
+            &"a".repeat(33),
+        ] {
             assert!(Slug::parse(text).is_err(), "{text:?} passed");
         }
     }

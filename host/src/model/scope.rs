@@ -81,7 +81,9 @@ impl GrantedScopes {
             }
             let name = name.into();
             // A comma would make the joined form ambiguous, and that form is part of a key's associated data.
-            let sound = name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',');
+            let sound = name
+                .bytes()
+                .all(|byte| byte.is_ascii_graphic() && byte != b',');
             if name.is_empty() || name.len() > MAX_SCOPE || !sound {
                 return Err(InvalidScopes::Malformed(index));
             }
@@ -180,7 +182,10 @@ mod tests {
         let many = (0..33).map(|n| format!("s{n}"));
         assert_eq!(GrantedScopes::parse(many), Err(InvalidScopes::TooMany));
         for name in ["", "a b", "a,b", "ä", "a\n"] {
-            assert_eq!(GrantedScopes::parse([name]), Err(InvalidScopes::Malformed(0)));
+            assert_eq!(
+                GrantedScopes::parse([name]),
+                Err(InvalidScopes::Malformed(0))
+            );
         }
     }
 

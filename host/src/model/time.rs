@@ -73,9 +73,15 @@ impl SystemClock {
 
 impl Clock for SystemClock {
     fn now(&self) -> UnixMillis {
-        #[expect(clippy::disallowed_methods, reason = "this is the clock that everybody else asks")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this is the clock that everybody else asks"
+        )]
         let now = SystemTime::now();
-        let millis = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        let millis = now
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_millis();
         UnixMillis(i64::try_from(millis).unwrap_or(i64::MAX))
     }
 }
@@ -109,12 +115,18 @@ mod tests {
 
     #[test]
     fn time_is_printed_as_rfc_3339() {
-        assert_eq!(UnixMillis::new(1_700_000_000_000).to_string(), "2023-11-14T22:13:20Z");
+        assert_eq!(
+            UnixMillis::new(1_700_000_000_000).to_string(),
+            "2023-11-14T22:13:20Z"
+        );
     }
 
     #[test]
     fn adding_never_overflows() {
-        assert_eq!(UnixMillis::new(i64::MAX).plus(Duration::MAX).get(), i64::MAX);
+        assert_eq!(
+            UnixMillis::new(i64::MAX).plus(Duration::MAX).get(),
+            i64::MAX
+        );
         assert_eq!(UnixMillis::new(5).since(UnixMillis::new(9)), Duration::ZERO);
     }
 }

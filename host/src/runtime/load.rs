@@ -1,21 +1,17 @@
 //! From folders in `plugins/` to apps in the registry.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context as _, anyhow};
 use tracing::{error, info, warn};
 
 use super::admission::Admission;
-use super::engine::{Engine, EngineSettings};
-use super::host;
 use super::package::Package;
 use super::plugin::Plugin;
 use super::registry::{App, AppStatus};
 use super::{Inner, Limits};
-use crate::model::{Clock as _, Slug, SystemClock};
+use crate::model::Slug;
 
 /// Loads every package of a folder, one after the other, and drops the apps that are no longer there.
 pub(super) async fn folder(runtime: &Arc<Inner>, plugins: &Path) {
@@ -150,19 +146,4 @@ async fn plugin(runtime: &Arc<Inner>, package: Arc<Package>, limits: &Limits) ->
         warn!(app = %slug, "{slug}: {warning}");
     }
     Arc::into_inner(plugin).ok_or_else(|| "the component is still in use".to_owned())
-}
-
-/// Compiles and tries a package as a host would, on its own. Answers what the author should know though it loads.
-pub async fn check_package(package: Package) -> anyhow::Result<Vec<String>> {
-    let engine = Engine::new(&EngineSettings::default())?;
-    let linker = host::linker(&engine).map_err(|error| anyhow!("linking the host's functions: {error:#}"))?;
-    let now = SystemClock::new().now();
-    let plugin = {
-        let (engine, package) = (engine.clone(), Arc::new(package));
-        let compile =
-            move || Plugin::compile(&engine, &linker, package, &Limits::default(), &BTreeMap::new());
-        tokio::task::spawn_blocking(compile).await.context("compiling app.wasm")??
-    };
-    plugin.try_start(&engine, now).await?;
-    Ok(plugin.warnings().to_vec())
 }

@@ -40,7 +40,10 @@ pub struct ApiKey(SecretString);
 impl ApiKey {
     /// Takes a key of 1 to 512 visible ASCII characters.
     pub fn parse(text: SecretString) -> Result<Self, InvalidApiKey> {
-        #[expect(clippy::disallowed_methods, reason = "the alphabet is checked on the plain text")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the alphabet is checked on the plain text"
+        )]
         let plain = text.expose_secret();
         if plain.is_empty() {
             return Err(InvalidApiKey::Empty);
@@ -56,7 +59,10 @@ impl ApiKey {
 
     /// The bytes to seal or to fingerprint. Only for this floor.
     pub(super) fn plain(&self) -> &[u8] {
-        #[expect(clippy::disallowed_methods, reason = "sealing and fingerprinting need the plain key")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "sealing and fingerprinting need the plain key"
+        )]
         self.0.expose_secret().as_bytes()
     }
 
@@ -64,7 +70,10 @@ impl ApiKey {
     ///
     /// This is the one exit of a plain key; `cloud::transport` is the one caller.
     pub fn bearer(&self) -> reqwest::header::HeaderValue {
-        #[expect(clippy::disallowed_methods, reason = "the bearer header is what the key is for")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the bearer header is what the key is for"
+        )]
         let text = zeroize::Zeroizing::new(format!("Bearer {}", self.0.expose_secret()));
         // Visible ASCII is always a sound header value; an empty one is refused by Cloud like a wrong key.
         let mut value = reqwest::header::HeaderValue::from_str(&text)

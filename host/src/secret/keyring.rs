@@ -12,8 +12,8 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::api_key::ApiKey;
 use super::purpose::{Purpose, derive};
-use super::sealed::{self, CanNotOpen, KeyOwner, SealedBlob};
 use super::random_bytes;
+use super::sealed::{self, CanNotOpen, KeyOwner, SealedBlob};
 
 /// Why a list of keys was refused. Names the position and the id, never a key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,20 +41,32 @@ pub struct SecretList(Vec<(u32, Zeroizing<[u8; 32]>)>);
 impl SecretList {
     /// Parses a list whose names are `letter` and a number.
     pub fn parse(letter: char, text: &SecretString) -> Result<Self, InvalidKeyList> {
-        #[expect(clippy::disallowed_methods, reason = "the configured keys are read here, once")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the configured keys are read here, once"
+        )]
         let text = text.expose_secret();
         let mut keys: Vec<(u32, Zeroizing<[u8; 32]>)> = Vec::new();
-        for (index, entry) in text.split(',').map(str::trim).filter(|e| !e.is_empty()).enumerate() {
+        for (index, entry) in text
+            .split(',')
+            .map(str::trim)
+            .filter(|e| !e.is_empty())
+            .enumerate()
+        {
             let form = || InvalidKeyList::Form(index + 1, letter);
             let (name, encoded) = entry.split_once(':').ok_or_else(form)?;
             let number = name.strip_prefix(letter).ok_or_else(form)?;
             let id: u32 = number.parse().map_err(|_| form())?;
             let name = format!("{letter}{id}");
             let bytes = Zeroizing::new(
-                STANDARD.decode(encoded).map_err(|_| InvalidKeyList::Length(name.clone()))?,
+                STANDARD
+                    .decode(encoded)
+                    .map_err(|_| InvalidKeyList::Length(name.clone()))?,
             );
-            let key: [u8; 32] =
-                bytes.as_slice().try_into().map_err(|_| InvalidKeyList::Length(name.clone()))?;
+            let key: [u8; 32] = bytes
+                .as_slice()
+                .try_into()
+                .map_err(|_| InvalidKeyList::Length(name.clone()))?;
             if is_sample(&key) {
                 return Err(InvalidKeyList::Sample(name));
             }
@@ -91,7 +103,9 @@ impl fmt::Debug for SecretList {
 /// All bytes equal, or each one more than the last: what people paste from a page.
 fn is_sample(key: &[u8; 32]) -> bool {
     key.windows(2).all(|pair| matches!(pair, [a, b] if a == b))
-        || key.windows(2).all(|pair| matches!(pair, [a, b] if a.wrapping_add(1) == *b))
+        || key
+            .windows(2)
+            .all(|pair| matches!(pair, [a, b] if a.wrapping_add(1) == *b))
 }
 
 struct MasterKey {
@@ -118,11 +132,16 @@ impl Keyring {
             fingerprint: derive(&root, Purpose::Fingerprint),
         });
         let newest = keys.next().ok_or(InvalidKeyList::Empty)?;
-        Ok(Self { newest, older: keys.collect() })
+        Ok(Self {
+            newest,
+            older: keys.collect(),
+        })
     }
 
     fn find(&self, id: u32) -> Option<&MasterKey> {
-        std::iter::once(&self.newest).chain(&self.older).find(|key| key.id == id)
+        std::iter::once(&self.newest)
+            .chain(&self.older)
+            .find(|key| key.id == id)
     }
 
     /// Seals an API key to the row that owns it.
@@ -159,7 +178,11 @@ impl Keyring {
     }
 
     /// Unwraps a data key.
-    pub fn open_data_key(&self, place: &[&str], wrapped: &SealedBlob) -> Result<DataKey, CanNotOpen> {
+    pub fn open_data_key(
+        &self,
+        place: &[&str],
+        wrapped: &SealedBlob,
+    ) -> Result<DataKey, CanNotOpen> {
         let plain = self.open_value(place, wrapped)?;
         let key: [u8; 32] = plain.as_slice().try_into().map_err(|_| CanNotOpen)?;
         Ok(DataKey(Zeroizing::new(key)))
@@ -191,15 +214,26 @@ impl Keyring {
         sealed::seal(&self.newest.encryption, self.newest.id, fields, plain)
     }
 
-    fn open_fields(&self, fields: &[Vec<u8>], blob: &SealedBlob) -> Result<Zeroizing<Vec<u8>>, CanNotOpen> {
-        let key = self.find(blob.key_id().ok_or(CanNotOpen)?).ok_or(CanNotOpen)?;
+    fn open_fields(
+        &self,
+        fields: &[Vec<u8>],
+        blob: &SealedBlob,
+    ) -> Result<Zeroizing<Vec<u8>>, CanNotOpen> {
+        let key = self
+            .find(blob.key_id().ok_or(CanNotOpen)?)
+            .ok_or(CanNotOpen)?;
         sealed::open(&key.encryption, fields, blob)
     }
 }
 
 impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Keyring(newest k{}, {} older, [redacted])", self.newest.id, self.older.len())
+        write!(
+            f,
+            "Keyring(newest k{}, {} older, [redacted])",
+            self.newest.id,
+            self.older.len()
+        )
     }
 }
 
@@ -210,7 +244,11 @@ impl DataKey {
     }
 
     /// Opens a record at its place.
-    pub fn open(&self, place: &[&str], blob: &SealedBlob) -> Result<Zeroizing<Vec<u8>>, CanNotOpen> {
+    pub fn open(
+        &self,
+        place: &[&str],
+        blob: &SealedBlob,
+    ) -> Result<Zeroizing<Vec<u8>>, CanNotOpen> {
         sealed::open(&self.0, &owned(place), blob)
     }
 }
@@ -222,12 +260,16 @@ impl fmt::Debug for DataKey {
 }
 
 fn owned(place: &[&str]) -> Vec<Vec<u8>> {
-    place.iter().map(|field| field.as_bytes().to_vec()).collect()
+    place
+        .iter()
+        .map(|field| field.as_bytes().to_vec())
+        .collect()
 }
 
 fn fingerprint_with(key: &MasterKey, bytes: &[u8]) -> Vec<u8> {
     #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
-    let mut mac = Hmac::<Sha256>::new_from_slice(key.fingerprint.as_ref()).expect("any length will do");
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(key.fingerprint.as_ref()).expect("any length will do");
     mac.update(bytes);
     let mut fingerprint = key.id.to_be_bytes().to_vec();
     fingerprint.extend_from_slice(&mac.finalize().into_bytes());
@@ -255,11 +297,22 @@ mod tests {
         assert_eq!(parse("s1:AAAA"), Err(InvalidKeyList::Form(1, 'k')));
         assert_eq!(parse("k1:AAAA"), Err(InvalidKeyList::Length("k1".into())));
         let zeros = STANDARD.encode([0_u8; 32]);
-        assert_eq!(parse(&format!("k3:{zeros}")), Err(InvalidKeyList::Sample("k3".into())));
-        let counting = STANDARD.encode(std::array::from_fn::<u8, 32, _>(|i| u8::try_from(i).unwrap()));
-        assert_eq!(parse(&format!("k1:{counting}")), Err(InvalidKeyList::Sample("k1".into())));
+        assert_eq!(
+            parse(&format!("k3:{zeros}")),
+            Err(InvalidKeyList::Sample("k3".into()))
+        );
+        let counting = STANDARD.encode(std::array::from_fn::<u8, 32, _>(|i| {
+            u8::try_from(i).unwrap()
+        }));
+        assert_eq!(
+            parse(&format!("k1:{counting}")),
+            Err(InvalidKeyList::Sample("k1".into()))
+        );
         let key = generated(1);
-        assert_eq!(parse(&format!("{key},{key}")), Err(InvalidKeyList::Twice("k1".into())));
+        assert_eq!(
+            parse(&format!("{key},{key}")),
+            Err(InvalidKeyList::Twice("k1".into()))
+        );
     }
 
     #[test]
@@ -268,11 +321,20 @@ mod tests {
         let before = ring(&old).seal_value(&["t", "c", "row"], b"text");
         let print = ring(&old).fingerprint(b"body");
         let rotated = ring(&format!("{new},{old}"));
-        assert_eq!(rotated.open_value(&["t", "c", "row"], &before).unwrap().as_slice(), b"text");
+        assert_eq!(
+            rotated
+                .open_value(&["t", "c", "row"], &before)
+                .unwrap()
+                .as_slice(),
+            b"text"
+        );
         assert_eq!(rotated.seal_value(&["t"], b"").key_id(), Some(2));
         assert!(rotated.matches_fingerprint(&print, b"body"));
         assert!(!rotated.matches_fingerprint(&print, b"Body"));
-        assert_eq!(ring(&new).open_value(&["t", "c", "row"], &before), Err(CanNotOpen));
+        assert_eq!(
+            ring(&new).open_value(&["t", "c", "row"], &before),
+            Err(CanNotOpen)
+        );
     }
 
     #[test]
@@ -280,9 +342,14 @@ mod tests {
         let ring = ring(&generated(1));
         let (key, wrapped) = ring.make_data_key(&["store_keys", "data_key", "instapp_1"]);
         let record = key.seal(&["a"], b"value");
-        let again = ring.open_data_key(&["store_keys", "data_key", "instapp_1"], &wrapped).unwrap();
+        let again = ring
+            .open_data_key(&["store_keys", "data_key", "instapp_1"], &wrapped)
+            .unwrap();
         assert_eq!(again.open(&["a"], &record).unwrap().as_slice(), b"value");
         assert!(again.open(&["b"], &record).is_err());
-        assert!(ring.open_data_key(&["store_keys", "data_key", "instapp_2"], &wrapped).is_err());
+        assert!(
+            ring.open_data_key(&["store_keys", "data_key", "instapp_2"], &wrapped)
+                .is_err()
+        );
     }
 }

@@ -27,7 +27,10 @@ impl Purpose {
 /// Derives the 32-byte key for one purpose.
 pub(super) fn derive(root: &[u8; 32], purpose: Purpose) -> Zeroizing<[u8; 32]> {
     let mut key = Zeroizing::new([0_u8; 32]);
-    #[expect(clippy::expect_used, reason = "HKDF-SHA-256 fails only for more than 8,160 bytes; this asks for 32")]
+    #[expect(
+        clippy::expect_used,
+        reason = "HKDF-SHA-256 fails only for more than 8,160 bytes; this asks for 32"
+    )]
     Hkdf::<Sha256>::new(Some(SALT), root)
         .expand(purpose.info(), key.as_mut())
         .expect("32 bytes are within HKDF's range");

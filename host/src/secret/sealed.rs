@@ -104,12 +104,7 @@ fn associated_data(header: [u8; HEADER], fields: &[Vec<u8>]) -> Vec<u8> {
 }
 
 /// Seals `plain` under `key` with a fresh nonce from the operating system.
-pub(super) fn seal(
-    key: &[u8; 32],
-    key_id: u32,
-    fields: &[Vec<u8>],
-    plain: &[u8],
-) -> SealedBlob {
+pub(super) fn seal(key: &[u8; 32], key_id: u32, fields: &[Vec<u8>], plain: &[u8]) -> SealedBlob {
     seal_with_nonce(key, key_id, random_bytes::<NONCE>(), fields, plain)
 }
 
@@ -125,7 +120,13 @@ fn seal_with_nonce(
     let aad = associated_data(header, fields);
     #[expect(clippy::expect_used, reason = "AES-GCM refuses only texts over 64 GiB")]
     let ciphertext = Aes256Gcm::new(key.into())
-        .encrypt(&Nonce::from(nonce), Payload { msg: plain, aad: &aad })
+        .encrypt(
+            &Nonce::from(nonce),
+            Payload {
+                msg: plain,
+                aad: &aad,
+            },
+        )
         .expect("the text is shorter than 64 GiB");
     let mut blob = Vec::with_capacity(HEADER + NONCE + ciphertext.len());
     blob.extend_from_slice(&header);
@@ -150,7 +151,13 @@ pub(super) fn open(
     }
     let aad = associated_data(*header, fields);
     Aes256Gcm::new(key.into())
-        .decrypt(&Nonce::from(*nonce), Payload { msg: ciphertext, aad: &aad })
+        .decrypt(
+            &Nonce::from(*nonce),
+            Payload {
+                msg: ciphertext,
+                aad: &aad,
+            },
+        )
         .map(Zeroizing::new)
         .map_err(|_| CanNotOpen)
 }
@@ -167,13 +174,21 @@ mod tests {
             InstanceId::parse("inst_1").unwrap(),
         );
         let granted = GrantedScopes::parse(["data:write", "data:read"]).unwrap();
-        KeyOwner { install: &install, app: &app, instance: &instance, revision: 1, granted: &granted }
-            .fields()
-            .to_vec()
+        KeyOwner {
+            install: &install,
+            app: &app,
+            instance: &instance,
+            revision: 1,
+            granted: &granted,
+        }
+        .fields()
+        .to_vec()
     }
 
     fn hex(bytes: &[u8]) -> String {
-        bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+        bytes
+            .iter()
+            .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
     }
 
     fn root() -> [u8; 32] {
@@ -183,7 +198,10 @@ mod tests {
     #[test]
     fn the_published_vector_holds() {
         let key = derive(&root(), Purpose::Encryption);
-        assert_eq!(hex(key.as_ref()), "598ef09e871b472ebfb130d90d757b5993e2b97f178ee802fa579a3699b18a60");
+        assert_eq!(
+            hex(key.as_ref()),
+            "598ef09e871b472ebfb130d90d757b5993e2b97f178ee802fa579a3699b18a60"
+        );
         let blob = seal_with_nonce(&key, 7, [0x24; 12], &fields(), b"blnk_test_key");
         assert_eq!(
             hex(blob.as_bytes()),
@@ -191,7 +209,10 @@ mod tests {
         );
         assert_eq!(associated_data([1, 1, 0, 0, 0, 7], &fields()).len(), 108);
         assert_eq!(blob.key_id(), Some(7));
-        assert_eq!(open(&key, &fields(), &blob).unwrap().as_slice(), b"blnk_test_key");
+        assert_eq!(
+            open(&key, &fields(), &blob).unwrap().as_slice(),
+            b"blnk_test_key"
+        );
     }
 
     #[test]
@@ -201,11 +222,19 @@ mod tests {
         for bit in 0..blob.0.len() * 8 {
             let mut bytes = blob.0.clone();
             bytes[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(open(&key, &fields(), &SealedBlob(bytes)), Err(CanNotOpen), "bit {bit}");
+            assert_eq!(
+                open(&key, &fields(), &SealedBlob(bytes)),
+                Err(CanNotOpen),
+                "bit {bit}"
+            );
         }
         for length in 0..blob.0.len() {
             let cut = SealedBlob(blob.0[..length].to_vec());
-            assert_eq!(open(&key, &fields(), &cut), Err(CanNotOpen), "length {length}");
+            assert_eq!(
+                open(&key, &fields(), &cut),
+                Err(CanNotOpen),
+                "length {length}"
+            );
         }
     }
 
@@ -219,7 +248,11 @@ mod tests {
             assert_eq!(open(&key, &other, &blob), Err(CanNotOpen), "field {index}");
             let mut fewer = fields();
             fewer.remove(index);
-            assert_eq!(open(&key, &fewer, &blob), Err(CanNotOpen), "without field {index}");
+            assert_eq!(
+                open(&key, &fewer, &blob),
+                Err(CanNotOpen),
+                "without field {index}"
+            );
         }
         // The same bytes, cut at another place.
         let mut shifted = fields();
@@ -231,6 +264,9 @@ mod tests {
     #[test]
     fn the_same_text_never_gives_the_same_blob() {
         let key = derive(&root(), Purpose::Encryption);
-        assert_ne!(seal(&key, 7, &fields(), b"text"), seal(&key, 7, &fields(), b"text"));
+        assert_ne!(
+            seal(&key, 7, &fields(), b"text"),
+            seal(&key, 7, &fields(), b"text")
+        );
     }
 }

@@ -156,7 +156,9 @@ impl SessionId {
     /// Takes 10 characters of base64url.
     pub fn parse(text: &str) -> Option<Self> {
         let sound = text.len() == SESSION_ID
-            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
         sound.then(|| Self(text.to_owned()))
     }
 
@@ -247,27 +249,51 @@ impl Signer {
     /// From a list of session secrets, newest first.
     pub fn new(secrets: SecretList) -> Self {
         let keys = secrets.into_keys().into_iter();
-        Self(Arc::new(keys.map(|(id, key)| (format!("s{id}"), Zeroizing::new(key.to_vec()))).collect()))
+        Self(Arc::new(
+            keys.map(|(id, key)| (format!("s{id}"), Zeroizing::new(key.to_vec())))
+                .collect(),
+        ))
     }
 
     /// From one secret used as it is: `SESSION_SECRET`, at least 32 bytes.
     pub fn from_session_secret(secret: &SecretString) -> Option<Self> {
-        #[expect(clippy::disallowed_methods, reason = "the configured secret is read here, once")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the configured secret is read here, once"
+        )]
         let bytes = secret.expose_secret().as_bytes();
-        let distinct = bytes.iter().collect::<std::collections::BTreeSet<_>>().len();
+        let distinct = bytes
+            .iter()
+            .collect::<std::collections::BTreeSet<_>>()
+            .len();
         // 32 equal bytes are long and still no secret.
-        (bytes.len() >= 32 && distinct >= 8)
-            .then(|| Self(Arc::new(vec![("s0".to_owned(), Zeroizing::new(bytes.to_vec()))])))
+        (bytes.len() >= 32 && distinct >= 8).then(|| {
+            Self(Arc::new(vec![(
+                "s0".to_owned(),
+                Zeroizing::new(bytes.to_vec()),
+            )]))
+        })
     }
 
     /// Issues a launch token that lives two minutes.
     pub fn issue_launch(&self, claims: &LaunchClaims, now: UnixMillis) -> LaunchToken {
-        let payload = payload(Kind::Launch, claims, now.seconds(), LAUNCH_LIFE, random_jti(), None);
+        let payload = payload(
+            Kind::Launch,
+            claims,
+            now.seconds(),
+            LAUNCH_LIFE,
+            random_jti(),
+            None,
+        );
         LaunchToken(self.sign(Kind::Launch, &payload))
     }
 
     /// Verifies a launch token that must still be fresh.
-    pub fn verify_launch(&self, token: &str, now: UnixMillis) -> Result<VerifiedLaunch, TokenError> {
+    pub fn verify_launch(
+        &self,
+        token: &str,
+        now: UnixMillis,
+    ) -> Result<VerifiedLaunch, TokenError> {
         let launch = self.verify_launch_any_age(token, now)?;
         if launch.expires <= now {
             return Err(TokenError::Expired);
@@ -277,54 +303,112 @@ impl Signer {
 
     /// Verifies a launch token without asking whether its time is over: only for a frame that comes again with
     /// the cookie that was made from this token.
-    pub fn verify_launch_any_age(&self, token: &str, now: UnixMillis) -> Result<VerifiedLaunch, TokenError> {
+    pub fn verify_launch_any_age(
+        &self,
+        token: &str,
+        now: UnixMillis,
+    ) -> Result<VerifiedLaunch, TokenError> {
         let (claims, payload) = self.verify(Kind::Launch, token, now)?;
         let expires = UnixMillis::new(payload.exp.saturating_mul(1000));
-        Ok(VerifiedLaunch { claims, jti: payload.jti, expires })
+        Ok(VerifiedLaunch {
+            claims,
+            jti: payload.jti,
+            expires,
+        })
     }
 
     /// Makes a session from a launch. `ttl` is capped at 15 minutes.
-    pub fn issue_session(&self, launch: &VerifiedLaunch, now: UnixMillis, ttl: Duration) -> IssuedSession {
+    pub fn issue_session(
+        &self,
+        launch: &VerifiedLaunch,
+        now: UnixMillis,
+        ttl: Duration,
+    ) -> IssuedSession {
         let jti = random_jti();
         let sid = SessionId(jti.chars().take(SESSION_ID).collect());
         let ttl = ttl.min(LONGEST_SESSION);
-        let payload =
-            payload(Kind::Session, &launch.claims, now.seconds(), ttl, jti, Some(launch.jti.clone()));
+        let payload = payload(
+            Kind::Session,
+            &launch.claims,
+            now.seconds(),
+            ttl,
+            jti,
+            Some(launch.jti.clone()),
+        );
         let expires = UnixMillis::new(payload.exp.saturating_mul(1000));
-        IssuedSession { sid, cookie: Zeroizing::new(self.sign(Kind::Session, &payload)), expires }
+        IssuedSession {
+            sid,
+            cookie: Zeroizing::new(self.sign(Kind::Session, &payload)),
+            expires,
+        }
     }
 
     /// Verifies a session cookie.
-    pub fn verify_session(&self, cookie: &str, now: UnixMillis) -> Result<PortalSession, TokenError> {
+    pub fn verify_session(
+        &self,
+        cookie: &str,
+        now: UnixMillis,
+    ) -> Result<PortalSession, TokenError> {
         let (claims, payload) = self.verify(Kind::Session, cookie, now)?;
         let expires = UnixMillis::new(payload.exp.saturating_mul(1000));
         if expires <= now {
             return Err(TokenError::Expired);
         }
-        let sid = payload.jti.get(..SESSION_ID).and_then(SessionId::parse).ok_or(TokenError::Invalid)?;
+        let sid = payload
+            .jti
+            .get(..SESSION_ID)
+            .and_then(SessionId::parse)
+            .ok_or(TokenError::Invalid)?;
         let launch_jti = payload.ljt.ok_or(TokenError::Invalid)?;
         let log_name = self.log_name(&sid);
-        Ok(PortalSession { sid, claims, launch_jti, expires, log_name })
+        Ok(PortalSession {
+            sid,
+            claims,
+            launch_jti,
+            expires,
+            log_name,
+        })
     }
 
     fn log_name(&self, sid: &SessionId) -> String {
-        let Some((_, key)) = self.0.first() else { return String::new() };
-        let mac = mac(key, &[b"session-log-name\0".as_slice(), sid.as_str().as_bytes()].concat());
-        BASE64.encode(mac.finalize().into_bytes()).chars().take(16).collect()
+        let Some((_, key)) = self.0.first() else {
+            return String::new();
+        };
+        let mac = mac(
+            key,
+            &[b"session-log-name\0".as_slice(), sid.as_str().as_bytes()].concat(),
+        );
+        BASE64
+            .encode(mac.finalize().into_bytes())
+            .chars()
+            .take(16)
+            .collect()
     }
 
     fn sign(&self, kind: Kind, payload: &Payload) -> String {
         // Plain structs of text and numbers always serialize; the constructors guarantee a first key.
         let json = serde_json::to_vec(payload).unwrap_or_default();
-        let Some((kid, key)) = self.0.first() else { return String::new() };
+        let Some((kid, key)) = self.0.first() else {
+            return String::new();
+        };
         let signed = format!("{}.{kid}.{}", kind.prefix(), BASE64.encode(json));
         let mac = BASE64.encode(mac(key, signed.as_bytes()).finalize().into_bytes());
         format!("{signed}.{mac}")
     }
 
-    fn verify(&self, kind: Kind, token: &str, now: UnixMillis) -> Result<(LaunchClaims, Payload), TokenError> {
-        let payload = self.verified_payload(kind, token).ok_or(TokenError::Invalid)?;
-        let life = payload.exp.checked_sub(payload.iat).ok_or(TokenError::Invalid)?;
+    fn verify(
+        &self,
+        kind: Kind,
+        token: &str,
+        now: UnixMillis,
+    ) -> Result<(LaunchClaims, Payload), TokenError> {
+        let payload = self
+            .verified_payload(kind, token)
+            .ok_or(TokenError::Invalid)?;
+        let life = payload
+            .exp
+            .checked_sub(payload.iat)
+            .ok_or(TokenError::Invalid)?;
         let longest = i64::try_from(kind.longest().as_secs()).unwrap_or(i64::MAX);
         let sound = payload.typ == kind.name()
             && payload.iss == "airlock"
@@ -337,7 +421,12 @@ impl Signer {
             app: AppId::parse(&payload.app).map_err(|_| TokenError::Invalid)?,
             install: InstallId::parse(&payload.iid).map_err(|_| TokenError::Invalid)?,
             instance: InstanceId::parse(&payload.ins).map_err(|_| TokenError::Invalid)?,
-            user: payload.sub.as_ref().map(UserId::parse).transpose().map_err(|_| TokenError::Invalid)?,
+            user: payload
+                .sub
+                .as_ref()
+                .map(UserId::parse)
+                .transpose()
+                .map_err(|_| TokenError::Invalid)?,
             generation: payload.r#gen,
         };
         Ok((claims, payload))
@@ -348,7 +437,10 @@ impl Signer {
             return None;
         }
         let (signed, tag) = token.rsplit_once('.')?;
-        let (kid, body) = signed.strip_prefix(kind.prefix())?.strip_prefix('.')?.split_once('.')?;
+        let (kid, body) = signed
+            .strip_prefix(kind.prefix())?
+            .strip_prefix('.')?
+            .split_once('.')?;
         let (_, key) = self.0.iter().find(|(known, _)| known == kid)?;
         let tag = BASE64.decode(tag).ok()?;
         mac(key, signed.as_bytes()).verify_slice(&tag).ok()?;

@@ -3,9 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
 /// Readers beside the one writer.
@@ -76,7 +74,10 @@ pub struct Database {
 impl Database {
     /// Opens or makes the SQLite file, readable by its owner alone, and brings its tables up to date.
     pub async fn open(path: &Path) -> Result<Self, OpenError> {
-        let open = |source| OpenError::Open { path: path.to_owned(), source };
+        let open = |source| OpenError::Open {
+            path: path.to_owned(),
+            source,
+        };
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -119,7 +120,9 @@ impl Database {
     pub async fn close(&self) {
         self.readers.close().await;
         // The last connection to close writes the log back; erased keys leave it with that.
-        let _ = sqlx::query("pragma wal_checkpoint(truncate)").execute(&self.writer).await;
+        let _ = sqlx::query("pragma wal_checkpoint(truncate)")
+            .execute(&self.writer)
+            .await;
         self.writer.close().await;
     }
 }

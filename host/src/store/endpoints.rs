@@ -31,8 +31,11 @@ pub async fn list(connection: &mut SqliteConnection) -> Result<Vec<EndpointRow>,
         .map(|row| {
             let slug: String = row.try_get("app_slug")?;
             Ok(EndpointRow {
-                slug: Slug::parse(&slug)
-                    .map_err(|_| Inconsistent { table: "endpoints", column: "app_slug", row: slug })?,
+                slug: Slug::parse(&slug).map_err(|_| Inconsistent {
+                    table: "endpoints",
+                    column: "app_slug",
+                    row: slug,
+                })?,
                 kind: row.try_get("kind")?,
                 revision: row.try_get("revision")?,
                 secret: SealedBlob::from_stored(row.try_get("secret_ct")?),

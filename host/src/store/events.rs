@@ -31,7 +31,10 @@ pub async fn seen(
     .await?;
     rows.into_iter()
         .map(|row| {
-            Ok(SeenEvent { attempt: row.try_get("attempt")?, fingerprint: row.try_get("payload_fp")? })
+            Ok(SeenEvent {
+                attempt: row.try_get("attempt")?,
+                fingerprint: row.try_get("payload_fp")?,
+            })
         })
         .collect()
 }

@@ -48,7 +48,10 @@ pub async fn data_key(
         .bind(install.as_str())
         .fetch_optional(connection)
         .await?;
-    Ok(row.map(|row| row.try_get("data_key_ct")).transpose()?.map(SealedBlob::from_stored))
+    Ok(row
+        .map(|row| row.try_get("data_key_ct"))
+        .transpose()?
+        .map(SealedBlob::from_stored))
 }
 
 /// Stores the wrapped data key of an install that had none.
@@ -58,17 +61,22 @@ pub async fn insert_data_key(
     wrapped: &SealedBlob,
     now: UnixMillis,
 ) -> Result<(), StoreError> {
-    sqlx::query("insert into store_keys (installed_app_id, data_key_ct, created_at) values ($1, $2, $3)")
-        .bind(install.as_str())
-        .bind(wrapped.as_bytes())
-        .bind(now.get())
-        .execute(connection)
-        .await?;
+    sqlx::query(
+        "insert into store_keys (installed_app_id, data_key_ct, created_at) values ($1, $2, $3)",
+    )
+    .bind(install.as_str())
+    .bind(wrapped.as_bytes())
+    .bind(now.get())
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
 /// Erases an install's data key and with it every record.
-pub async fn erase(connection: &mut SqliteConnection, install: &InstallId) -> Result<(), StoreError> {
+pub async fn erase(
+    connection: &mut SqliteConnection,
+    install: &InstallId,
+) -> Result<(), StoreError> {
     sqlx::query("delete from store_keys where installed_app_id = $1")
         .bind(install.as_str())
         .execute(connection)
@@ -82,13 +90,15 @@ pub async fn find(
     install: &InstallId,
     key: &str,
 ) -> Result<Option<Record>, StoreError> {
-    sqlx::query("select key, value_ct, version from guest_store where installed_app_id = $1 and key = $2")
-        .bind(install.as_str())
-        .bind(key)
-        .fetch_optional(connection)
-        .await?
-        .map(Record::try_from)
-        .transpose()
+    sqlx::query(
+        "select key, value_ct, version from guest_store where installed_app_id = $1 and key = $2",
+    )
+    .bind(install.as_str())
+    .bind(key)
+    .fetch_optional(connection)
+    .await?
+    .map(Record::try_from)
+    .transpose()
 }
 
 /// Writes a record whole, with the version given.
@@ -169,5 +179,8 @@ pub async fn usage_without(
     .bind(key)
     .fetch_one(connection)
     .await?;
-    Ok(Usage { records: row.try_get("records")?, bytes: row.try_get("bytes")? })
+    Ok(Usage {
+        records: row.try_get("records")?,
+        bytes: row.try_get("bytes")?,
+    })
 }

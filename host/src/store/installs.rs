@@ -1,12 +1,10 @@
 //! Table `installs`: one row for each attempt to install.
 
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::Row as _;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::database::{Inconsistent, StoreError};
-use crate::model::{
-    AppId, GrantedScopes, InstallId, InstanceId, OrganizationId, Slug, UnixMillis,
-};
+use crate::model::{AppId, GrantedScopes, InstallId, InstanceId, OrganizationId, Slug, UnixMillis};
 use crate::secret::SealedBlob;
 
 /// Where an attempt stands.
@@ -111,14 +109,19 @@ impl TryFrom<SqliteRow> for InstallRow {
 
     fn try_from(row: SqliteRow) -> Result<Self, StoreError> {
         let install: String = row.try_get("installed_app_id")?;
-        let bad = |column| Inconsistent { table: "installs", column, row: install.clone() };
+        let bad = |column| Inconsistent {
+            table: "installs",
+            column,
+            row: install.clone(),
+        };
         let status: String = row.try_get("status")?;
         let proof: Option<String> = row.try_get("proof")?;
         let granted: String = row.try_get("granted")?;
         let organization: Option<String> = row.try_get("organization_id")?;
         Ok(Self {
             attempt: row.try_get("attempt")?,
-            slug: Slug::parse(row.try_get::<String, _>("app_slug")?).map_err(|_| bad("app_slug"))?,
+            slug: Slug::parse(row.try_get::<String, _>("app_slug")?)
+                .map_err(|_| bad("app_slug"))?,
             app: AppId::parse(row.try_get::<String, _>("app_id")?).map_err(|_| bad("app_id"))?,
             instance: InstanceId::parse(row.try_get::<String, _>("instance_id")?)
                 .map_err(|_| bad("instance_id"))?,
@@ -130,7 +133,9 @@ impl TryFrom<SqliteRow> for InstallRow {
                 .into_iter()
                 .find(|known| known.as_str() == status)
                 .ok_or_else(|| bad("status"))?,
-            api_key: row.try_get::<Option<Vec<u8>>, _>("api_key_ct")?.map(SealedBlob::from_stored),
+            api_key: row
+                .try_get::<Option<Vec<u8>>, _>("api_key_ct")?
+                .map(SealedBlob::from_stored),
             api_key_prefix: row.try_get("api_key_prefix")?,
             key_fingerprint: row.try_get("key_fp")?,
             granted: GrantedScopes::parse(granted.split(',').filter(|name| !name.is_empty()))

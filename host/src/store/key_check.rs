@@ -8,12 +8,20 @@ use crate::secret::SealedBlob;
 
 /// The sealed text, if one was stored.
 pub async fn find(connection: &mut SqliteConnection) -> Result<Option<SealedBlob>, StoreError> {
-    let row = sqlx::query("select check_ct from key_check where id = 1").fetch_optional(connection).await?;
-    Ok(row.map(|row| row.try_get("check_ct")).transpose()?.map(SealedBlob::from_stored))
+    let row = sqlx::query("select check_ct from key_check where id = 1")
+        .fetch_optional(connection)
+        .await?;
+    Ok(row
+        .map(|row| row.try_get("check_ct"))
+        .transpose()?
+        .map(SealedBlob::from_stored))
 }
 
 /// Stores the sealed text.
-pub async fn insert(connection: &mut SqliteConnection, blob: &SealedBlob) -> Result<(), StoreError> {
+pub async fn insert(
+    connection: &mut SqliteConnection,
+    blob: &SealedBlob,
+) -> Result<(), StoreError> {
     sqlx::query("insert into key_check (id, check_ct) values (1, $1)")
         .bind(blob.as_bytes())
         .execute(connection)

@@ -50,7 +50,11 @@ impl TryFrom<SqliteRow> for Work {
 
     fn try_from(row: SqliteRow) -> Result<Self, StoreError> {
         let id: i64 = row.try_get("id")?;
-        let bad = |column| Inconsistent { table: "outbox", column, row: id.to_string() };
+        let bad = |column| Inconsistent {
+            table: "outbox",
+            column,
+            row: id.to_string(),
+        };
         let kind: String = row.try_get("kind")?;
         Ok(Self {
             id,
@@ -111,7 +115,9 @@ pub async fn next_due(connection: &mut SqliteConnection) -> Result<Option<UnixMi
     let row = sqlx::query("select min(next_at) as next_at from outbox where state = 'waiting'")
         .fetch_one(connection)
         .await?;
-    Ok(row.try_get::<Option<i64>, _>("next_at")?.map(UnixMillis::new))
+    Ok(row
+        .try_get::<Option<i64>, _>("next_at")?
+        .map(UnixMillis::new))
 }
 
 /// Marks work as done.
@@ -124,7 +130,11 @@ pub async fn finish(connection: &mut SqliteConnection, id: i64) -> Result<(), St
 }
 
 /// Gives work up, visibly.
-pub async fn park(connection: &mut SqliteConnection, id: i64, reason: &str) -> Result<(), StoreError> {
+pub async fn park(
+    connection: &mut SqliteConnection,
+    id: i64,
+    reason: &str,
+) -> Result<(), StoreError> {
     sqlx::query("update outbox set state = 'parked', tries = tries + 1, reason = $2 where id = $1")
         .bind(id)
         .bind(reason)

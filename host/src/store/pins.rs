@@ -7,16 +7,23 @@ use super::database::{Inconsistent, StoreError};
 use crate::model::{AppId, Slug, UnixMillis};
 
 /// The `app_id` pinned to an app.
-pub async fn find(connection: &mut SqliteConnection, slug: &Slug) -> Result<Option<AppId>, StoreError> {
+pub async fn find(
+    connection: &mut SqliteConnection,
+    slug: &Slug,
+) -> Result<Option<AppId>, StoreError> {
     let row = sqlx::query("select app_id from app_pins where app_slug = $1")
         .bind(slug.as_str())
         .fetch_optional(connection)
         .await?;
-    row.map(|row| parse(slug, row.try_get("app_id")?)).transpose()
+    row.map(|row| parse(slug, row.try_get("app_id")?))
+        .transpose()
 }
 
 /// The app that an `app_id` is pinned to.
-pub async fn owner(connection: &mut SqliteConnection, app: &AppId) -> Result<Option<String>, StoreError> {
+pub async fn owner(
+    connection: &mut SqliteConnection,
+    app: &AppId,
+) -> Result<Option<String>, StoreError> {
     let row = sqlx::query("select app_slug from app_pins where app_id = $1")
         .bind(app.as_str())
         .fetch_optional(connection)
@@ -44,6 +51,11 @@ pub async fn pin(
 
 fn parse(slug: &Slug, text: String) -> Result<AppId, StoreError> {
     AppId::parse(text).map_err(|_| {
-        Inconsistent { table: "app_pins", column: "app_id", row: slug.to_string() }.into()
+        Inconsistent {
+            table: "app_pins",
+            column: "app_id",
+            row: slug.to_string(),
+        }
+        .into()
     })
 }

@@ -97,14 +97,13 @@ fn seen(request: &Request) -> serde_json::Value {
 
 /// Each call gets a key of its own, so that parallel calls don't meet.
 fn remember(host: &impl Host, request: &Request) -> Result<(), Problem> {
-    let key: String = host
+    let key = host
         .random(8)
         .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+        .fold(0, |key: u64, byte| key << 8 | u64::from(*byte));
     let line = format!("{} {}", request.method, request.path.join("/"));
     host.store()
-        .set(&format!("call/{key}"), &line, Condition::Absent)?;
+        .set(&format!("call/{key:016x}"), &line, Condition::Absent)?;
     Ok(())
 }
 

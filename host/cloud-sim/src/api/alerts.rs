@@ -13,7 +13,11 @@ use crate::switches::Switches;
 
 /// `GET /alerts`. The shape of this list is not documented, so it is a switch.
 pub(super) fn list(state: &State, switches: &Switches) -> Answer {
-    let alerts: Vec<Value> = state.alerts.newest_first().map(crate::state::Alert::to_json).collect();
+    let alerts: Vec<Value> = state
+        .alerts
+        .newest_first()
+        .map(crate::state::Alert::to_json)
+        .collect();
     if switches.alerts_as_bare_array {
         return Answer::ok(alerts);
     }
@@ -22,35 +26,57 @@ pub(super) fn list(state: &State, switches: &Switches) -> Answer {
 
 /// `GET /alerts/{anomaly_id}`.
 pub(super) fn read(state: &State, id: &str) -> Result<Answer, Answer> {
-    state.alerts.find(id).map(|alert| Answer::ok(alert.to_json())).ok_or_else(unknown_alert)
+    state
+        .alerts
+        .find(id)
+        .map(|alert| Answer::ok(alert.to_json()))
+        .ok_or_else(unknown_alert)
 }
 
 /// `POST /alerts/flag/{entity_id}`.
-pub(super) fn raise(state: &mut State, instance_id: &str, now: Timestamp, id: &str, body: &Bytes) -> Result<Answer, Answer> {
+pub(super) fn raise(
+    state: &mut State,
+    instance_id: &str,
+    now: Timestamp,
+    id: &str,
+    body: &Bytes,
+) -> Result<Answer, Answer> {
     let object = object(body)?;
     let description = words(&object, "description")?.unwrap_or_default();
     if description.is_empty() {
         return Err(Answer::cloud_error(400, "description is required"));
     }
     let Some(subject) = Subject::of_id(id) else {
-        return Err(Answer::cloud_error(400, "entity id must name a balance, a transaction or an identity"));
+        return Err(Answer::cloud_error(
+            400,
+            "entity id must name a balance, a transaction or an identity",
+        ));
     };
     let kind = match subject {
         Subject::Balance => Kind::Balances,
         Subject::Identity => Kind::Identities,
         Subject::Transaction => Kind::Transactions,
     };
-    let is_known = state.ledger_mut(instance_id).is_some_and(|ledger| ledger.table(kind).get(id).is_some());
+    let is_known = state
+        .ledger_mut(instance_id)
+        .is_some_and(|ledger| ledger.table(kind).get(id).is_some());
     if !is_known {
         return Err(Answer::cloud_error(404, "Entity not found"));
     }
     let title = words(&object, "title")?.unwrap_or_default();
-    let alert = state.alerts.raise(&mut Ids::Random, now, subject, id, (title, description));
+    let alert = state
+        .alerts
+        .raise(&mut Ids::Random, now, subject, id, (title, description));
     Ok(Answer::created(alert.to_json()))
 }
 
 /// `PUT /alerts/flag/{anomaly_id}`: any of title, description and status.
-pub(super) fn update(state: &mut State, now: Timestamp, id: &str, body: &Bytes) -> Result<Answer, Answer> {
+pub(super) fn update(
+    state: &mut State,
+    now: Timestamp,
+    id: &str,
+    body: &Bytes,
+) -> Result<Answer, Answer> {
     let object = object(body)?;
     let (title, description) = (words(&object, "title")?, words(&object, "description")?);
     let status = match words(&object, "status")? {
@@ -77,19 +103,35 @@ pub(super) fn list_statuses(state: &State) -> Answer {
 }
 
 /// `POST /alerts/statuses`. A missing key is made from the name.
-pub(super) fn create_status(state: &mut State, now: Timestamp, body: &Bytes) -> Result<Answer, Answer> {
+pub(super) fn create_status(
+    state: &mut State,
+    now: Timestamp,
+    body: &Bytes,
+) -> Result<Answer, Answer> {
     let object = object(body)?;
     let (name, colour) = name_and_colour(&object)?;
-    let key = words(&object, "key")?.filter(|key| !key.is_empty()).unwrap_or_else(|| name.clone());
+    let key = words(&object, "key")?
+        .filter(|key| !key.is_empty())
+        .unwrap_or_else(|| name.clone());
     let key = upper_snake(&key);
     if state.alerts.status_key(&key).is_some() {
-        return Err(Answer::cloud_error(409, format!("status {key} already exists")));
+        return Err(Answer::cloud_error(
+            409,
+            format!("status {key} already exists"),
+        ));
     }
-    Ok(Answer::created(state.alerts.add_status(now, key, name, colour).to_json()))
+    Ok(Answer::created(
+        state.alerts.add_status(now, key, name, colour).to_json(),
+    ))
 }
 
 /// `PUT /alerts/statuses/{key}`: name and colour are both required.
-pub(super) fn update_status(state: &mut State, now: Timestamp, key: &str, body: &Bytes) -> Result<Answer, Answer> {
+pub(super) fn update_status(
+    state: &mut State,
+    now: Timestamp,
+    key: &str,
+    body: &Bytes,
+) -> Result<Answer, Answer> {
     let (name, colour) = name_and_colour(&object(body)?)?;
     let status = state.alerts.status_mut(key).ok_or_else(unknown_status)?;
     status.name = name;
@@ -131,7 +173,10 @@ fn words(object: &Record, field: &str) -> Result<Option<String>, Answer> {
     match object.get(field) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(_) => Err(Answer::cloud_error(400, format!("{field} must be a string"))),
+        Some(_) => Err(Answer::cloud_error(
+            400,
+            format!("{field} must be a string"),
+        )),
     }
 }
 
@@ -141,14 +186,20 @@ fn name_and_colour(object: &Record) -> Result<(String, String), Answer> {
         text.ok_or_else(|| Answer::cloud_error(400, format!("{field} is required")))
     };
     let (name, colour) = (required("name")?, required("colour")?);
-    if !ALLOWED_COLOURS.iter().any(|allowed| allowed.eq_ignore_ascii_case(&colour)) {
+    if !ALLOWED_COLOURS
+        .iter()
+        .any(|allowed| allowed.eq_ignore_ascii_case(&colour))
+    {
         return Err(Answer::cloud_error(400, "colour is not allowed"));
     }
     Ok((name, colour.to_uppercase()))
 }
 
 fn upper_snake(text: &str) -> String {
-    let words: Vec<String> =
-        text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_uppercase).collect();
+    let words: Vec<String> = text
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_uppercase)
+        .collect();
     words.join("_")
 }

@@ -15,7 +15,11 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn new(status: u16, body: Value) -> Self {
-        Self { status, body, retry_after: None }
+        Self {
+            status,
+            body,
+            retry_after: None,
+        }
     }
 
     pub(crate) fn ok(body: impl Into<Value>) -> Self {
@@ -46,28 +50,41 @@ impl Answer {
     }
 
     fn core(key: &str, status: u16, code: &str, text: &str) -> Self {
-        Self::new(status, json!({ key: text, "error_detail": { "code": code, "message": text } }))
+        Self::new(
+            status,
+            json!({ key: text, "error_detail": { "code": code, "message": text } }),
+        )
     }
 
     /// The sentence of an error, for the record.
     pub(crate) fn error_text(&self) -> Option<String> {
         let error = self.body.get("error").or_else(|| self.body.get("errors"))?;
-        Some(error.as_str().map_or_else(|| error.to_string(), str::to_owned))
+        Some(
+            error
+                .as_str()
+                .map_or_else(|| error.to_string(), str::to_owned),
+        )
     }
 }
 
 impl From<LedgerError> for Answer {
     fn from(error: LedgerError) -> Self {
         match error {
-            LedgerError::BalanceNotFound(id) => {
-                Self::core_error(404, "BAL_NOT_FOUND", format!("Balance with ID '{id}' not found"))
-            }
-            LedgerError::TransactionNotFound(id) => {
-                Self::core_error(404, "TXN_NOT_FOUND", format!("Transaction with ID '{id}' not found"))
-            }
-            LedgerError::InsufficientFunds => {
-                Self::core_error(400, "TXN_INSUFFICIENT_FUNDS", "insufficient funds in source balance")
-            }
+            LedgerError::BalanceNotFound(id) => Self::core_error(
+                404,
+                "BAL_NOT_FOUND",
+                format!("Balance with ID '{id}' not found"),
+            ),
+            LedgerError::TransactionNotFound(id) => Self::core_error(
+                404,
+                "TXN_NOT_FOUND",
+                format!("Transaction with ID '{id}' not found"),
+            ),
+            LedgerError::InsufficientFunds => Self::core_error(
+                400,
+                "TXN_INSUFFICIENT_FUNDS",
+                "insufficient funds in source balance",
+            ),
             LedgerError::DuplicateReference(reference) => Self::core_error(
                 409,
                 "TXN_DUPLICATE_REFERENCE",

@@ -29,14 +29,19 @@ impl Call<'_> {
 
     /// The body as a Cloud API takes it; an empty body is an empty object.
     pub(crate) fn cloud_body<T: DeserializeOwned>(&self) -> Result<T, Answer> {
-        let body: &[u8] = if self.body.is_empty() { b"{}" } else { self.body };
+        let body: &[u8] = if self.body.is_empty() {
+            b"{}"
+        } else {
+            self.body
+        };
         serde_json::from_slice(body).map_err(|_| Answer::cloud_error(400, "Invalid request body"))
     }
 
     /// How long a posted transaction is queued; `None` when it is applied at once.
     pub(crate) fn queue_delay(&self, skip_queue: bool) -> Option<SignedDuration> {
         let delay = i64::try_from(self.switches.queue_delay_ms).unwrap_or(i64::MAX);
-        (self.switches.asynchronous_transactions && !skip_queue).then(|| SignedDuration::from_millis(delay))
+        (self.switches.asynchronous_transactions && !skip_queue)
+            .then(|| SignedDuration::from_millis(delay))
     }
 }
 
@@ -67,7 +72,9 @@ pub(crate) fn flag_field(object: &Record, field: &str) -> Result<bool, Answer> {
     match object.get(field) {
         None | Some(Value::Null) => Ok(false),
         Some(Value::Bool(flag)) => Ok(*flag),
-        Some(_) => Err(malformed(&format!("cannot read field {field} as a boolean"))),
+        Some(_) => Err(malformed(&format!(
+            "cannot read field {field} as a boolean"
+        ))),
     }
 }
 

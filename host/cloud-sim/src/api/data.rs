@@ -44,7 +44,14 @@ pub(super) fn detail(call: &Call<'_>, kind: Kind, id: &str) -> Result<Answer, An
 }
 
 fn filter_errors(errors: Vec<String>) -> Answer {
-    Answer::new(400, Value::Object([("errors".to_owned(), Value::from(errors))].into_iter().collect()))
+    Answer::new(
+        400,
+        Value::Object(
+            [("errors".to_owned(), Value::from(errors))]
+                .into_iter()
+                .collect(),
+        ),
+    )
 }
 
 fn page(call: &Call<'_>, listing: Listing, filters: &Filters) -> Answer {
@@ -54,7 +61,12 @@ fn page(call: &Call<'_>, listing: Listing, filters: &Filters) -> Answer {
     let page = Page::of(call.query, listing.default_page_size());
     let mut total = 0_usize;
     let mut data = Vec::new();
-    for record in call.ledger.table(kind).newest_first().filter(|record| filters.matches(record)) {
+    for record in call
+        .ledger
+        .table(kind)
+        .newest_first()
+        .filter(|record| filters.matches(record))
+    {
         if total >= page.skip && data.len() < page.size {
             data.push(rendered(call, kind, record));
         }
@@ -75,7 +87,9 @@ fn rendered(call: &Call<'_>, kind: Kind, record: &Record) -> Value {
     match kind {
         Kind::Identities => {
             // A date of birth comes without its time.
-            let born = text(&record, "dob").strip_suffix("T00:00:00Z").filter(|day| !day.starts_with("0001"));
+            let born = text(&record, "dob")
+                .strip_suffix("T00:00:00Z")
+                .filter(|day| !day.starts_with("0001"));
             if let Some(day) = born.map(str::to_owned) {
                 record.insert("dob".to_owned(), Value::String(day));
             }

@@ -16,7 +16,10 @@ pub(super) fn create(call: &mut Call<'_>) -> Result<Answer, Answer> {
     for field in IDENTITY_TEXTS {
         record.insert(field.to_owned(), json!(string_field(&object, field)?));
     }
-    record.insert("dob".to_owned(), json!(birth_time(&object)?.unwrap_or_else(|| ZERO_TIME.to_owned())));
+    record.insert(
+        "dob".to_owned(),
+        json!(birth_time(&object)?.unwrap_or_else(|| ZERO_TIME.to_owned())),
+    );
     record.insert("meta_data".to_owned(), metadata_field(&object)?);
     let id = match string_field(&object, "identity_id")? {
         id if id.is_empty() => call.ids.next("idt_"),
@@ -31,9 +34,17 @@ pub(super) fn create(call: &mut Call<'_>) -> Result<Answer, Answer> {
 /// `PUT /proxy/identities/{id}`: only what is not empty is written, and the answer is a sentence.
 /// A `meta_data` object replaces the stored one.
 pub(super) fn update(call: &mut Call<'_>, id: &str) -> Result<Answer, Answer> {
-    let object = call.object()?;
+    let object = if call.body.is_empty() {
+        Map::new()
+    } else {
+        call.object()?
+    };
     if object.is_empty() {
-        return Err(Answer::core_error(400, "GEN_BAD_REQUEST", "no fields to update"));
+        return Err(Answer::core_error(
+            400,
+            "GEN_BAD_REQUEST",
+            "no fields to update",
+        ));
     }
     let mut changes = Map::new();
     for field in IDENTITY_TEXTS {
@@ -49,7 +60,11 @@ pub(super) fn update(call: &mut Call<'_>, id: &str) -> Result<Answer, Answer> {
     if metadata.is_object() {
         changes.insert("meta_data".to_owned(), metadata);
     }
-    let record = call.ledger.identities.get_mut(id).ok_or_else(|| not_found(Kind::Identities, id))?;
+    let record = call
+        .ledger
+        .identities
+        .get_mut(id)
+        .ok_or_else(|| not_found(Kind::Identities, id))?;
     record.extend(changes);
     Ok(Answer::message("Identity updated successfully"))
 }
@@ -57,8 +72,13 @@ pub(super) fn update(call: &mut Call<'_>, id: &str) -> Result<Answer, Answer> {
 /// An identifier that the caller chose: `idt_` and a UUID, not used before.
 fn chosen_id(call: &Call<'_>, id: String) -> Result<String, Answer> {
     let invalid = |text: String| Answer::core_error(400, "IDT_VALIDATION_ERROR", text);
-    if id.strip_prefix("idt_").is_none_or(|uuid| Uuid::parse_str(uuid).is_err()) {
-        return Err(invalid("identity_id must be idt_ followed by a UUID".to_owned()));
+    if id
+        .strip_prefix("idt_")
+        .is_none_or(|uuid| Uuid::parse_str(uuid).is_err())
+    {
+        return Err(invalid(
+            "identity_id must be idt_ followed by a UUID".to_owned(),
+        ));
     }
     if call.ledger.identities.get(&id).is_some() {
         return Err(invalid(format!("Identity already exists: {id}")));

@@ -8,15 +8,32 @@ use crate::ledger::{Kind, NewBalance, Record, text};
 
 /// `GET /proxy/{collection}`: a bare array, newest first.
 pub(super) fn list(call: &Call<'_>, kind: Kind) -> Answer {
-    let number = |name: &str, otherwise: usize| call.query.get(name).and_then(|text| text.parse().ok()).unwrap_or(otherwise);
+    let number = |name: &str, otherwise: usize| {
+        call.query
+            .get(name)
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(otherwise)
+    };
     let (limit, offset) = (number("limit", 20).min(100), number("offset", 0));
-    let rows = call.ledger.table(kind).newest_first().skip(offset).take(limit);
-    Answer::ok(rows.map(|record| core_view(kind, record)).collect::<Vec<Value>>())
+    let rows = call
+        .ledger
+        .table(kind)
+        .newest_first()
+        .skip(offset)
+        .take(limit);
+    Answer::ok(
+        rows.map(|record| core_view(kind, record))
+            .collect::<Vec<Value>>(),
+    )
 }
 
 /// `GET /proxy/{collection}/{id}`.
 pub(super) fn read(call: &Call<'_>, kind: Kind, id: &str) -> Result<Answer, Answer> {
-    let record = call.ledger.table(kind).get(id).ok_or_else(|| not_found(kind, id))?;
+    let record = call
+        .ledger
+        .table(kind)
+        .get(id)
+        .ok_or_else(|| not_found(kind, id))?;
     Ok(Answer::ok(core_view(kind, record)))
 }
 
@@ -27,7 +44,9 @@ pub(super) fn core_view(kind: Kind, record: &Record) -> Value {
         for field in crate::ledger::IDENTITY_TEXTS {
             record.entry(field.to_owned()).or_insert_with(|| json!(""));
         }
-        record.entry("dob".to_owned()).or_insert_with(|| json!(crate::ledger::ZERO_TIME));
+        record
+            .entry("dob".to_owned())
+            .or_insert_with(|| json!(crate::ledger::ZERO_TIME));
         record.entry("meta_data".to_owned()).or_insert(Value::Null);
     }
     Value::Object(record)
@@ -59,9 +78,16 @@ pub(super) fn metadata(call: &mut Call<'_>, id: &str) -> Result<Answer, Answer> 
         let text = format!("invalid entity ID format: {id}");
         return Err(Answer::core_error(400, "META_INVALID_ENTITY_ID", text));
     };
-    let merged = call.ledger.merge_metadata(kind, id, &sent).ok_or_else(nobody)?;
+    let merged = call
+        .ledger
+        .merge_metadata(kind, id, &sent)
+        .ok_or_else(nobody)?;
     // For transactions Core echoes what was sent, although it stores the merged object.
-    let shown = if kind == Kind::Transactions { Value::Object(sent) } else { merged };
+    let shown = if kind == Kind::Transactions {
+        Value::Object(sent)
+    } else {
+        merged
+    };
     Ok(Answer::ok(json!({ "meta_data": shown })))
 }
 
@@ -76,7 +102,8 @@ fn bulk_metadata(call: &mut Call<'_>, id: &str, sent: &Record) -> Option<Answer>
         return None;
     }
     for member in members {
-        call.ledger.merge_metadata(Kind::Transactions, &member, sent);
+        call.ledger
+            .merge_metadata(Kind::Transactions, &member, sent);
     }
     Some(Answer::ok(json!({ "meta_data": sent })))
 }
@@ -88,8 +115,18 @@ pub(super) fn create_ledger(call: &mut Call<'_>) -> Result<Answer, Answer> {
     if name.is_empty() {
         return Err(validation("name: cannot be blank."));
     }
-    if call.ledger.ledgers.rows().iter().any(|row| text(row, "name") == name) {
-        return Err(Answer::core_error(409, "LGR_DUPLICATE", format!("Ledger with name '{name}' already exists")));
+    if call
+        .ledger
+        .ledgers
+        .rows()
+        .iter()
+        .any(|row| text(row, "name") == name)
+    {
+        return Err(Answer::core_error(
+            409,
+            "LGR_DUPLICATE",
+            format!("Ledger with name '{name}' already exists"),
+        ));
     }
     let id = call.ids.next("ldg_");
     let mut record = Map::new();
@@ -123,36 +160,62 @@ pub(super) fn create_balance(call: &mut Call<'_>) -> Result<Answer, Answer> {
     if !new.identity_id.is_empty() && call.ledger.identities.get(&new.identity_id).is_none() {
         return Err(not_found(Kind::Identities, &new.identity_id));
     }
-    Ok(Answer::created(call.ledger.create_balance(&mut call.ids, call.now, new)))
+    Ok(Answer::created(call.ledger.create_balance(
+        &mut call.ids,
+        call.now,
+        new,
+    )))
 }
 
 /// `PUT /proxy/balances/{id}/identity`.
 pub(super) fn link_balance(call: &mut Call<'_>, id: &str) -> Result<Answer, Answer> {
     let identity_id = string_field(&call.object()?, "identity_id")?;
     if identity_id.is_empty() {
-        return Err(Answer::core_error(400, "GEN_MISSING_PARAMETER", "identity_id is required"));
+        return Err(Answer::core_error(
+            400,
+            "GEN_MISSING_PARAMETER",
+            "identity_id is required",
+        ));
     }
     // An unknown identity is reported as an unknown balance; that is Core's doing.
     if call.ledger.identities.get(&identity_id).is_none() {
         return Err(not_found(Kind::Balances, id));
     }
-    let balance = call.ledger.balances.get_mut(id).ok_or_else(|| not_found(Kind::Balances, id))?;
+    let balance = call
+        .ledger
+        .balances
+        .get_mut(id)
+        .ok_or_else(|| not_found(Kind::Balances, id))?;
     balance.insert("identity_id".to_owned(), json!(identity_id));
     Ok(Answer::message("Balance identity updated successfully"))
 }
 
 /// `GET /proxy/balances/{id}/at?timestamp=`.
 pub(super) fn balance_at(call: &Call<'_>, id: &str) -> Result<Answer, Answer> {
-    let given = call.query.get("timestamp").filter(|given| !given.is_empty());
-    let given = given.ok_or_else(|| Answer::core_error(400, "GEN_MISSING_PARAMETER", "timestamp is required"))?;
-    let moment = given.parse().map_err(|_| malformed("timestamp is not an RFC 3339 time"))?;
-    let past = call.ledger.balance_at(id, moment).ok_or_else(|| not_found(Kind::Balances, id))?;
-    Ok(Answer::ok(json!({ "balance": past, "from_source": false, "timestamp": moment.to_string() })))
+    let given = call
+        .query
+        .get("timestamp")
+        .filter(|given| !given.is_empty());
+    let given = given
+        .ok_or_else(|| Answer::core_error(400, "GEN_MISSING_PARAMETER", "timestamp is required"))?;
+    let moment = given
+        .parse()
+        .map_err(|_| malformed("timestamp is not an RFC 3339 time"))?;
+    let past = call
+        .ledger
+        .balance_at(id, moment)
+        .ok_or_else(|| not_found(Kind::Balances, id))?;
+    Ok(Answer::ok(
+        json!({ "balance": past, "from_source": false, "timestamp": moment.to_string() }),
+    ))
 }
 
 /// `GET /proxy/balances/{id}/lineage`: no balance tracks its lineage here.
 pub(super) fn balance_lineage(call: &Call<'_>, id: &str) -> Result<Answer, Answer> {
-    call.ledger.balances.get(id).ok_or_else(|| not_found(Kind::Balances, id))?;
+    call.ledger
+        .balances
+        .get(id)
+        .ok_or_else(|| not_found(Kind::Balances, id))?;
     Ok(Answer::ok(json!({
         "balance_id": id, "total_with_lineage": 0, "aggregate_balance_id": "", "providers": []
     })))
@@ -160,8 +223,13 @@ pub(super) fn balance_lineage(call: &Call<'_>, id: &str) -> Result<Answer, Answe
 
 /// `GET /proxy/transactions/{id}/lineage`.
 pub(super) fn transaction_lineage(call: &Call<'_>, id: &str) -> Result<Answer, Answer> {
-    call.ledger.transactions.get(id).ok_or_else(|| not_found(Kind::Transactions, id))?;
-    Ok(Answer::ok(json!({ "transaction_id": id, "fund_allocation": [], "shadow_transactions": [] })))
+    call.ledger
+        .transactions
+        .get(id)
+        .ok_or_else(|| not_found(Kind::Transactions, id))?;
+    Ok(Answer::ok(
+        json!({ "transaction_id": id, "fund_allocation": [], "shadow_transactions": [] }),
+    ))
 }
 
 /// Core's answer to a body that lacks something.

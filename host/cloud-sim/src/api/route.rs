@@ -46,14 +46,17 @@ pub(crate) enum Route {
 impl Route {
     /// The route of a request; `path` is as it came, without the query.
     pub(crate) fn find(method: &str, path: &str) -> Option<Self> {
-        let segments: Option<Vec<String>> = path.strip_prefix('/')?.split('/').map(decode).collect();
+        let segments: Option<Vec<String>> =
+            path.strip_prefix('/')?.split('/').map(decode).collect();
         let segments = segments?;
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         match segments.as_slice() {
             ["proxy", rest @ ..] => proxy(method, rest),
             ["alerts", rest @ ..] => alerts(method, rest),
             ["data", name] if method == "GET" => Listing::of_data(name).map(Self::DataList),
-            ["data", name, id] if method == "GET" => Some(Self::DataDetail(Kind::parse(name)?, (*id).to_owned())),
+            ["data", name, id] if method == "GET" => {
+                Some(Self::DataDetail(Kind::parse(name)?, (*id).to_owned()))
+            }
             [name, "filter"] if method == "POST" => Listing::of_filter(name).map(Self::Filter),
             _ => None,
         }
@@ -101,14 +104,16 @@ impl Route {
 
     /// Whether a successful call changes the ledger or the alerts.
     pub(crate) fn is_write(&self) -> bool {
-        matches!(self.scope(), Scope::DataWrite | Scope::AlertsWrite) && !matches!(self, Self::Detokenize(_))
+        matches!(self.scope(), Scope::DataWrite | Scope::AlertsWrite)
+            && !matches!(self, Self::Detokenize(_))
     }
 }
 
 /// A path segment as text. Nothing empty and nothing that could climb.
 fn decode(segment: &str) -> Option<String> {
     let text = percent_decode_str(segment).decode_utf8().ok()?;
-    let is_plain = !text.is_empty() && text != "." && text != ".." && !text.contains(['/', '\\', '\0']);
+    let is_plain =
+        !text.is_empty() && text != "." && text != ".." && !text.contains(['/', '\\', '\0']);
     is_plain.then(|| text.into_owned())
 }
 
@@ -119,7 +124,9 @@ fn proxy(method: &str, segments: &[&str]) -> Option<Route> {
         ("GET", ["balances", id, "lineage"]) => Route::BalanceLineage(own(id)),
         ("GET", ["transactions", id, "lineage"]) => Route::TransactionLineage(own(id)),
         ("GET", ["identities", id, "tokenized-fields"]) => Route::TokenizedFields(own(id)),
-        ("GET", ["identities", id, "detokenize", field]) => Route::DetokenizeField(own(id), own(field)),
+        ("GET", ["identities", id, "detokenize", field]) => {
+            Route::DetokenizeField(own(id), own(field))
+        }
         ("GET", [collection]) => Route::CoreList(Kind::parse(collection)?),
         ("GET", [collection, id]) => Route::CoreRead(Kind::parse(collection)?, own(id)),
         ("POST", ["ledgers"]) => Route::CreateLedger,
@@ -129,7 +136,9 @@ fn proxy(method: &str, segments: &[&str]) -> Option<Route> {
         ("POST", ["refund-transaction", id]) => Route::RefundTransaction(own(id)),
         ("POST", ["identities"]) => Route::CreateIdentity,
         ("POST", ["identities", id, "tokenize"]) => Route::Tokenize(own(id)),
-        ("POST", ["identities", id, "tokenize", field]) => Route::TokenizeField(own(id), own(field)),
+        ("POST", ["identities", id, "tokenize", field]) => {
+            Route::TokenizeField(own(id), own(field))
+        }
         ("POST", ["identities", id, "detokenize"]) => Route::Detokenize(own(id)),
         ("POST", [id, "metadata"]) => Route::Metadata(own(id)),
         ("PUT", ["transactions", "inflight", id]) => Route::SettleTransaction(own(id)),
@@ -160,13 +169,22 @@ mod tests {
 
     #[test]
     fn the_ledger_filter_is_singular() {
-        assert_eq!(Route::find("POST", "/ledger/filter"), Some(Route::Filter(Listing::Records(Kind::Ledgers))));
+        assert_eq!(
+            Route::find("POST", "/ledger/filter"),
+            Some(Route::Filter(Listing::Records(Kind::Ledgers)))
+        );
         assert_eq!(Route::find("POST", "/ledgers/filter"), None);
     }
 
     #[test]
     fn paths_that_climb_or_hide_a_slash_are_unknown() {
-        for path in ["/data/../alerts", "/data/identities/..", "/proxy//identities", "/data/identities/a%2Fb", "/data/"] {
+        for path in [
+            "/data/../alerts",
+            "/data/identities/..",
+            "/proxy//identities",
+            "/data/identities/a%2Fb",
+            "/data/",
+        ] {
             assert_eq!(Route::find("GET", path), None, "{path}");
         }
     }

@@ -32,7 +32,11 @@ pub(super) fn tokenize_many(call: &mut Call<'_>, id: &str) -> Result<Answer, Ans
     check(call, id)?;
     let fields = fields_of_body(call)?;
     if fields.is_empty() {
-        return Err(Answer::core_error(400, "GEN_MISSING_PARAMETER", "fields are required"));
+        return Err(Answer::core_error(
+            400,
+            "GEN_MISSING_PARAMETER",
+            "fields are required",
+        ));
     }
     for field in &fields {
         json_name(field)?;
@@ -49,20 +53,28 @@ pub(super) fn tokenize_many(call: &mut Call<'_>, id: &str) -> Result<Answer, Ans
 /// `GET .../tokenized-fields`.
 pub(super) fn tokenized_fields(call: &Call<'_>, id: &str) -> Result<Answer, Answer> {
     check(call, id)?;
-    Ok(Answer::ok(json!({ "tokenized_fields": tokenized_names(call, id) })))
+    Ok(Answer::ok(
+        json!({ "tokenized_fields": tokenized_names(call, id) }),
+    ))
 }
 
 /// `GET .../detokenize/{field}`.
 pub(super) fn detokenize_one(call: &Call<'_>, id: &str, field: &str) -> Result<Answer, Answer> {
     check(call, id)?;
-    Ok(Answer::ok(json!({ "field": field, "value": plain_value(call, id, field)? })))
+    Ok(Answer::ok(
+        json!({ "field": field, "value": plain_value(call, id, field)? }),
+    ))
 }
 
 /// `POST .../detokenize` with `{"fields":[...]}`; without fields, all that are tokenized.
 pub(super) fn detokenize_many(call: &Call<'_>, id: &str) -> Result<Answer, Answer> {
     check(call, id)?;
     let asked = fields_of_body(call)?;
-    let fields = if asked.is_empty() { tokenized_names(call, id) } else { asked };
+    let fields = if asked.is_empty() {
+        tokenized_names(call, id)
+    } else {
+        asked
+    };
     let mut values = Map::new();
     for field in fields {
         let value = plain_value(call, id, &field)?;
@@ -73,9 +85,17 @@ pub(super) fn detokenize_many(call: &Call<'_>, id: &str) -> Result<Answer, Answe
 
 fn check(call: &Call<'_>, id: &str) -> Result<(), Answer> {
     if !call.switches.tokenization_enabled {
-        return Err(Answer::core_error(403, "IDT_TOKENIZATION_DISABLED", "tokenization is disabled"));
+        return Err(Answer::core_error(
+            403,
+            "IDT_TOKENIZATION_DISABLED",
+            "tokenization is disabled",
+        ));
     }
-    call.ledger.identities.get(id).map(|_| ()).ok_or_else(|| not_found(Kind::Identities, id))
+    call.ledger
+        .identities
+        .get(id)
+        .map(|_| ())
+        .ok_or_else(|| not_found(Kind::Identities, id))
 }
 
 fn invalid(text: String) -> Answer {
@@ -84,7 +104,9 @@ fn invalid(text: String) -> Answer {
 
 fn json_name(field: &str) -> Result<&'static str, Answer> {
     let known = FIELDS.iter().find(|(name, _)| *name == field);
-    known.map(|(_, json_name)| *json_name).ok_or_else(|| invalid(format!("field {field} is not tokenizable")))
+    known
+        .map(|(_, json_name)| *json_name)
+        .ok_or_else(|| invalid(format!("field {field} is not tokenizable")))
 }
 
 fn stored_plain<'a>(call: &'a Call<'_>, id: &str, field: &str) -> Option<&'a String> {
@@ -93,11 +115,17 @@ fn stored_plain<'a>(call: &'a Call<'_>, id: &str, field: &str) -> Option<&'a Str
 
 fn plain_value(call: &Call<'_>, id: &str, field: &str) -> Result<String, Answer> {
     json_name(field)?;
-    stored_plain(call, id, field).cloned().ok_or_else(|| invalid(format!("field {field} is not tokenized")))
+    stored_plain(call, id, field)
+        .cloned()
+        .ok_or_else(|| invalid(format!("field {field} is not tokenized")))
 }
 
 fn tokenized_names(call: &Call<'_>, id: &str) -> Vec<String> {
-    FIELDS.iter().map(|(name, _)| (*name).to_owned()).filter(|name| stored_plain(call, id, name).is_some()).collect()
+    FIELDS
+        .iter()
+        .map(|(name, _)| (*name).to_owned())
+        .filter(|name| stored_plain(call, id, name).is_some())
+        .collect()
 }
 
 fn tokenize_field(call: &mut Call<'_>, id: &str, field: &str) -> Result<(), Answer> {
@@ -105,18 +133,27 @@ fn tokenize_field(call: &mut Call<'_>, id: &str, field: &str) -> Result<(), Answ
     if stored_plain(call, id, field).is_some() {
         return Err(invalid(format!("field {field} is already tokenized")));
     }
-    let identity = call.ledger.identities.get_mut(id).ok_or_else(|| not_found(Kind::Identities, id))?;
+    let identity = call
+        .ledger
+        .identities
+        .get_mut(id)
+        .ok_or_else(|| not_found(Kind::Identities, id))?;
     let plain = text(identity, json_name).to_owned();
     if plain.is_empty() {
         return Err(invalid(format!("field {field} is empty")));
     }
-    identity.insert(json_name.to_owned(), json!(fixed("tok_", &format!("{id} {field} {plain}"))));
+    identity.insert(
+        json_name.to_owned(),
+        json!(fixed("tok_", &format!("{id} {field} {plain}"))),
+    );
     let metadata = identity.entry("meta_data").or_insert(Value::Null);
     if !metadata.is_object() {
         *metadata = json!({});
     }
     if let Value::Object(metadata) = metadata {
-        let flags = metadata.entry("tokenized_fields").or_insert_with(|| json!({}));
+        let flags = metadata
+            .entry("tokenized_fields")
+            .or_insert_with(|| json!({}));
         if !flags.is_object() {
             *flags = json!({});
         }
@@ -129,7 +166,12 @@ fn tokenize_field(call: &mut Call<'_>, id: &str, field: &str) -> Result<(), Answ
 }
 
 fn fields_of_body(call: &Call<'_>) -> Result<Vec<String>, Answer> {
-    let object = if call.body.is_empty() { Map::new() } else { call.object()? };
+    let object = if call.body.is_empty() {
+        Map::new()
+    } else {
+        call.object()?
+    };
     let fields = object.get("fields").cloned().unwrap_or_else(|| json!([]));
-    serde_json::from_value(fields).map_err(|_| super::call::malformed("cannot read field fields as a list of strings"))
+    serde_json::from_value(fields)
+        .map_err(|_| super::call::malformed("cannot read field fields as a list of strings"))
 }

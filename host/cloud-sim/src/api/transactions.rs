@@ -17,10 +17,19 @@ pub(super) fn create(call: &mut Call<'_>) -> Result<Answer, Answer> {
     let object = call.object()?;
     let posting = posting(&object)?;
     if flag_field(&object, "dry_run")? {
-        return Ok(Answer::ok(call.ledger.preview(&mut call.ids, call.now, &posting)?));
+        return Ok(Answer::ok(call.ledger.preview(
+            &mut call.ids,
+            call.now,
+            &posting,
+        )?));
     }
     let delay = call.queue_delay(posting.skip_queue);
-    Ok(Answer::created(call.ledger.post(&mut call.ids, call.now, &posting, delay)?))
+    Ok(Answer::created(call.ledger.post(
+        &mut call.ids,
+        call.now,
+        &posting,
+        delay,
+    )?))
 }
 
 /// `POST /proxy/transactions/bulk`. An atomic batch is applied whole or not at all; another one
@@ -31,14 +40,19 @@ pub(super) fn create_bulk(call: &mut Call<'_>) -> Result<Answer, Answer> {
         Some(Value::Array(entries)) if !entries.is_empty() => entries.clone(),
         _ => return Err(validation("transactions: cannot be blank.")),
     };
-    let (atomic, inflight) = (flag_field(&object, "atomic")?, flag_field(&object, "inflight")?);
-    let (run_async, skip_queue) = (flag_field(&object, "run_async")?, flag_field(&object, "skip_queue")?);
+    let (atomic, inflight) = (
+        flag_field(&object, "atomic")?,
+        flag_field(&object, "inflight")?,
+    );
+    let (run_async, skip_queue) = (
+        flag_field(&object, "run_async")?,
+        flag_field(&object, "skip_queue")?,
+    );
     let batch_id = call.ids.next("bulk_");
     let before = atomic.then(|| call.ledger.clone());
     for (number, entry) in entries.iter().enumerate() {
         if let Err(mut answer) = post_entry(call, entry, &batch_id, inflight, skip_queue) {
-            if let Some(mut before) = before {
-                before.index();
+            if let Some(before) = before {
                 *call.ledger = before;
             }
             if let Value::Object(body) = &mut answer.body {
@@ -50,14 +64,27 @@ pub(super) fn create_bulk(call: &mut Call<'_>) -> Result<Answer, Answer> {
     }
     if run_async {
         let text = "Bulk transaction processing started";
-        return Ok(Answer::new(202, json!({ "message": text, "batch_id": batch_id, "status": "processing" })));
+        return Ok(Answer::new(
+            202,
+            json!({ "message": text, "batch_id": batch_id, "status": "processing" }),
+        ));
     }
     let status = if inflight { "inflight" } else { "applied" };
-    Ok(Answer::created(json!({ "batch_id": batch_id, "status": status, "transaction_count": entries.len() })))
+    Ok(Answer::created(
+        json!({ "batch_id": batch_id, "status": status, "transaction_count": entries.len() }),
+    ))
 }
 
-fn post_entry(call: &mut Call<'_>, entry: &Value, batch_id: &str, inflight: bool, skip_queue: bool) -> Result<(), Answer> {
-    let entry = entry.as_object().ok_or_else(|| malformed("a transaction is not a JSON object"))?;
+fn post_entry(
+    call: &mut Call<'_>,
+    entry: &Value,
+    batch_id: &str,
+    inflight: bool,
+    skip_queue: bool,
+) -> Result<(), Answer> {
+    let entry = entry
+        .as_object()
+        .ok_or_else(|| malformed("a transaction is not a JSON object"))?;
     let mut posting = posting(entry)?;
     batch_id.clone_into(&mut posting.parent_transaction);
     posting.inflight |= inflight;
@@ -72,8 +99,17 @@ pub(super) fn settle(call: &mut Call<'_>, id: &str) -> Result<Answer, Answer> {
     let object = call.object()?;
     let settlement = match string_field(&object, "status")?.as_str() {
         "commit" => {
-            let precision = call.ledger.transactions.get(id).map_or(i128::from(DEFAULT_PRECISION), |row| integer(row, "precision"));
-            Settlement::Commit(amount(&object, i64::try_from(precision).unwrap_or(DEFAULT_PRECISION))?)
+            let precision = call
+                .ledger
+                .transactions
+                .get(id)
+                .map_or(i128::from(DEFAULT_PRECISION), |row| {
+                    integer(row, "precision")
+                });
+            Settlement::Commit(amount(
+                &object,
+                i64::try_from(precision).unwrap_or(DEFAULT_PRECISION),
+            )?)
         }
         "void" => Settlement::Void,
         other => {
@@ -81,12 +117,21 @@ pub(super) fn settle(call: &mut Call<'_>, id: &str) -> Result<Answer, Answer> {
             return Err(Answer::core_error(400, "TXN_VALIDATION_ERROR", text));
         }
     };
-    Ok(Answer::ok(call.ledger.settle(&mut call.ids, call.now, id, settlement)?))
+    Ok(Answer::ok(call.ledger.settle(
+        &mut call.ids,
+        call.now,
+        id,
+        settlement,
+    )?))
 }
 
 /// `POST /proxy/refund-transaction/{id}`.
 pub(super) fn refund(call: &mut Call<'_>, id: &str) -> Result<Answer, Answer> {
-    Ok(Answer::created(call.ledger.refund(&mut call.ids, call.now, id)?))
+    Ok(Answer::created(call.ledger.refund(
+        &mut call.ids,
+        call.now,
+        id,
+    )?))
 }
 
 /// Checks a transaction and fills in what Cloud fills in.
@@ -104,12 +149,14 @@ fn posting(object: &Record) -> Result<Posting, Answer> {
     };
     let precision = match object.get("precision") {
         None | Some(Value::Null) => DEFAULT_PRECISION,
-        Some(value) => whole(value).ok_or_else(|| malformed("cannot read field precision as a whole number"))?,
+        Some(value) => whole(value)
+            .ok_or_else(|| malformed("cannot read field precision as a whole number"))?,
     };
     if precision <= 0 {
         return Err(validation("precision: must be above zero."));
     }
-    let precise_amount = amount(object, precision)?.ok_or_else(|| validation("amount: cannot be blank."))?;
+    let precise_amount =
+        amount(object, precision)?.ok_or_else(|| validation("amount: cannot be blank."))?;
     if precise_amount <= 0 {
         return Err(validation("amount: must be above zero."));
     }
@@ -139,7 +186,9 @@ fn scheduled_for(object: &Record) -> Result<Option<Timestamp>, Answer> {
     if text.is_empty() {
         return Ok(None);
     }
-    text.parse().map(Some).map_err(|_| malformed("cannot read field scheduled_for as an RFC 3339 time"))
+    text.parse()
+        .map(Some)
+        .map_err(|_| malformed("cannot read field scheduled_for as an RFC 3339 time"))
 }
 
 /// The amount in minor units. `precise_amount` must be a bare whole number, not a string, and not
@@ -155,10 +204,14 @@ fn amount(object: &Record, precision: i64) -> Result<Option<i128>, Answer> {
         )),
         (None, Some(value)) => match whole(value) {
             Some(amount) => Ok(Some(i128::from(amount))),
-            None => Err(malformed("cannot read field precise_amount as a whole number")),
+            None => Err(malformed(
+                "cannot read field precise_amount as a whole number",
+            )),
         },
         (Some(value), None) => {
-            let amount = value.as_f64().ok_or_else(|| malformed("cannot read field amount as a number"))?;
+            let amount = value
+                .as_f64()
+                .ok_or_else(|| malformed("cannot read field amount as a number"))?;
             minor_units(amount, precision).map(Some)
         }
     }
@@ -174,7 +227,11 @@ fn minor_units(amount: f64, precision: i64) -> Result<i128, Answer> {
     if scaled.is_finite() && scaled.abs() < 9.0e18 {
         Ok(scaled as i128)
     } else {
-        Err(Answer::core_errors(400, "TXN_VALIDATION_ERROR", "amount is too large"))
+        Err(Answer::core_errors(
+            400,
+            "TXN_VALIDATION_ERROR",
+            "amount is too large",
+        ))
     }
 }
 
@@ -182,7 +239,9 @@ fn minor_units(amount: f64, precision: i64) -> Result<i128, Answer> {
 fn whole(value: &Value) -> Option<i64> {
     match value {
         // Some encoders write whole numbers as 100.0.
-        Value::Number(number) => number.as_i64().or_else(|| number.to_string().strip_suffix(".0")?.parse().ok()),
+        Value::Number(number) => number
+            .as_i64()
+            .or_else(|| number.to_string().strip_suffix(".0")?.parse().ok()),
         _ => None,
     }
 }

@@ -29,13 +29,19 @@ pub(super) async fn list(
     let ledger = state.main_ledger().ok_or_else(|| not_found("instance"))?;
     let (mut total, mut data) = (0_usize, Vec::new());
     let first = (page - 1).saturating_mul(page_size);
-    for record in ledger.table(kind).newest_first().filter(|record| mentions(record, &words)) {
+    for record in ledger
+        .table(kind)
+        .newest_first()
+        .filter(|record| mentions(record, &words))
+    {
         if total >= first && data.len() < page_size {
             data.push(record);
         }
         total += 1;
     }
-    Ok(Json(json!({ "data": data, "total": total, "page": page, "page_size": page_size })))
+    Ok(Json(
+        json!({ "data": data, "total": total, "page": page, "page_size": page_size }),
+    ))
 }
 
 /// `GET ledger/{collection}/{id}`: the raw object.
@@ -45,8 +51,12 @@ pub(super) async fn detail(
 ) -> Result<Json<Value>, Refusal> {
     let kind = Kind::parse(&collection).ok_or_else(|| not_found("collection"))?;
     let state = lock(&core.state);
-    let record = state.main_ledger().and_then(|ledger| ledger.table(kind).get(&id));
-    record.map(|record| Json(json!(record))).ok_or_else(|| not_found("record"))
+    let record = state
+        .main_ledger()
+        .and_then(|ledger| ledger.table(kind).get(&id));
+    record
+        .map(|record| Json(json!(record)))
+        .ok_or_else(|| not_found("record"))
 }
 
 /// `GET alerts`.

@@ -22,7 +22,10 @@ pub(super) struct After {
 }
 
 /// `GET requests?after=`.
-pub(super) async fn requests(Extract(core): Extract<Arc<Core>>, Query(after): Query<After>) -> Json<Value> {
+pub(super) async fn requests(
+    Extract(core): Extract<Arc<Core>>,
+    Query(after): Query<After>,
+) -> Json<Value> {
     let records = core.recorder.requests_after(after.after);
     let last = records.last().map_or(after.after, |record| record.seq);
     Json(json!({ "data": records, "last": last }))
@@ -48,9 +51,9 @@ pub(super) async fn events(
 
 fn as_event(notice: &Notice) -> Event {
     match notice {
-        Notice::Request(record) => {
-            Event::default().event("request").data(serde_json::to_string(record).unwrap_or_default())
-        }
+        Notice::Request(record) => Event::default()
+            .event("request")
+            .data(serde_json::to_string(record).unwrap_or_default()),
         Notice::State => Event::default().event("state").data(""),
         Notice::Ledger => Event::default().event("ledger").data(""),
     }

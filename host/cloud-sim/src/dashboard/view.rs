@@ -10,9 +10,13 @@ use crate::switches::Switches;
 /// The whole first screen.
 pub(super) fn state(state: &State, switches: &Switches) -> Value {
     let instance = state.instances.first();
-    let (instance_id, name) =
-        instance.map_or(("", ""), |instance| (instance.instance_id.as_str(), instance.name.as_str()));
-    let apps = state.apps.iter().map(|known| app(known, state.newest_install(&known.app_id, instance_id)));
+    let (instance_id, name) = instance.map_or(("", ""), |instance| {
+        (instance.instance_id.as_str(), instance.name.as_str())
+    });
+    let apps = state
+        .apps
+        .iter()
+        .map(|known| app(known, state.newest_install(&known.app_id, instance_id)));
     json!({
         "workspace": { "name": "Example Workspace", "organization_id": ORGANIZATION_ID },
         "instance": { "instance_id": instance_id, "name": name },
@@ -23,9 +27,7 @@ pub(super) fn state(state: &State, switches: &Switches) -> Value {
 }
 
 fn app(app: &App, newest: Option<&Install>) -> Value {
-    let permission = |(scope, purpose): &(Scope, String)| {
-        json!({ "scope": scope, "label": scope.label(), "purpose": purpose })
-    };
+    let permission = |(scope, purpose): &(Scope, String)| json!({ "scope": scope, "label": scope.label(), "purpose": purpose });
     json!({
         "app_id": app.app_id,
         "slug": app.slug,

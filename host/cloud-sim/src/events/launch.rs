@@ -24,8 +24,14 @@ pub(crate) async fn launch(core: &Arc<Core>, installed_app_id: &str) -> Result<U
     if switches.legacy_fields {
         body.insert("user_id".to_owned(), json!(USER_ID));
     }
-    let event = Event { address: app.portal_generator_url.clone(), idempotency_key: None, body };
-    let answer = post(core, &app, &event, "").await.and_then(|bytes| portal_url(&bytes));
+    let event = Event {
+        address: app.portal_generator_url.clone(),
+        idempotency_key: None,
+        body,
+    };
+    let answer = post(core, &app, &event, "")
+        .await
+        .and_then(|bytes| portal_url(&bytes));
     note_error(&mut lock(&core.state), &app.app_id, answer.as_ref().err());
     core.note_change(Notice::State);
     if let Ok(portal_url) = &answer
@@ -42,7 +48,10 @@ pub(crate) async fn launch(core: &Arc<Core>, installed_app_id: &str) -> Result<U
 fn portal_url(bytes: &[u8]) -> Result<Url, EventError> {
     let bad = |reason: &str| EventError::BadAnswer(reason.to_owned());
     let body: Value = serde_json::from_slice(bytes).map_err(|_| bad("it is not JSON"))?;
-    let text = body.get("portal_url").and_then(Value::as_str).ok_or_else(|| bad("it has no portal_url"))?;
+    let text = body
+        .get("portal_url")
+        .and_then(Value::as_str)
+        .ok_or_else(|| bad("it has no portal_url"))?;
     let url = Url::parse(text).map_err(|_| bad("its portal_url is not an absolute address"))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(bad("its portal_url is not an http or https address"));
@@ -52,11 +61,18 @@ fn portal_url(bytes: &[u8]) -> Result<Url, EventError> {
 
 /// Fetches the page and notes when the dashboard may not frame it.
 async fn check_page(core: &Arc<Core>, app: &App, portal_url: Url) {
-    let mut record = core.begin_record(Direction::CloudToApp, "GET", masked(&portal_url, &app.slug));
+    let mut record =
+        core.begin_record(Direction::CloudToApp, "GET", masked(&portal_url, &app.slug));
     record.set(|record| record.app = Some(app.slug.clone()));
     record.details.path = plain(&portal_url);
-    let request = core.client.get(portal_url).timeout(core.event_timeout).send();
-    let Some(answer) = core.stop.run_until_cancelled(request).await else { return };
+    let request = core
+        .client
+        .get(portal_url)
+        .timeout(core.event_timeout)
+        .send();
+    let Some(answer) = core.stop.run_until_cancelled(request).await else {
+        return;
+    };
     let (status, problem) = match answer {
         Ok(response) => {
             let status = response.status();
@@ -67,9 +83,14 @@ async fn check_page(core: &Arc<Core>, app: &App, portal_url: Url) {
             };
             (Some(status.as_u16()), problem)
         }
-        Err(error) => (None, Some(format!("The portal page: {}", unreachable(error)))),
+        Err(error) => (
+            None,
+            Some(format!("The portal page: {}", unreachable(error))),
+        ),
     };
-    let note = problem.clone().unwrap_or_else(|| "The dashboard may show this page in its frame.".to_owned());
+    let note = problem
+        .clone()
+        .unwrap_or_else(|| "The dashboard may show this page in its frame.".to_owned());
     record.finish(status, None, Some(note));
     if let (Some(problem), Some(app)) = (problem, lock(&core.state).app_mut(&app.app_id)) {
         app.last_error = Some(problem);

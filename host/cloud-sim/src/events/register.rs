@@ -28,16 +28,26 @@ pub(crate) async fn register(core: &Arc<Core>, registration: Registration) -> Re
         version: registration.version,
         callback_url: registration.callback_url,
         portal_generator_url: registration.portal_generator_url,
-        permissions: permissions.filter_map(|(name, purpose)| Some((Scope::parse(&name)?, purpose))).collect(),
+        permissions: permissions
+            .filter_map(|(name, purpose)| Some((Scope::parse(&name)?, purpose)))
+            .collect(),
         registration_problem: None,
         last_error: None,
     };
-    let addresses = [("callback", app.callback_url.clone()), ("portal", app.portal_generator_url.clone())];
+    let addresses = [
+        ("callback", app.callback_url.clone()),
+        ("portal", app.portal_generator_url.clone()),
+    ];
     let slug = app.slug.clone();
     {
         let mut state = lock(&core.state);
         match state.app_mut(&app_id) {
-            Some(known) => *known = App { last_error: known.last_error.take(), ..app },
+            Some(known) => {
+                *known = App {
+                    last_error: known.last_error.take(),
+                    ..app
+                }
+            }
             None => state.apps.push(app),
         }
     }
@@ -53,7 +63,11 @@ pub(crate) async fn register(core: &Arc<Core>, registration: Registration) -> Re
         app.registration_problem.clone_from(&problem);
     }
     core.note_change(Notice::State);
-    Registered { app_id, ok: problem.is_none(), message: problem }
+    Registered {
+        app_id,
+        ok: problem.is_none(),
+        message: problem,
+    }
 }
 
 /// Asks an address with GET; anything but an error status will do.
@@ -66,7 +80,13 @@ async fn probe(core: &Arc<Core>, slug: &str, address: &str) -> Result<(), String
     record.set(|record| record.app = Some(slug.to_owned()));
     record.details.path = plain(&address);
     let note = Some("Probe at registration.".to_owned());
-    match core.client.get(address).timeout(core.event_timeout).send().await {
+    match core
+        .client
+        .get(address)
+        .timeout(core.event_timeout)
+        .send()
+        .await
+    {
         Ok(response) => {
             let status = response.status();
             record.finish(Some(status.as_u16()), None, note);

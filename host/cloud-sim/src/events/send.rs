@@ -35,11 +35,18 @@ pub(super) struct Event {
 }
 
 /// Delivers an event as often as the switches say. Any success counts.
-pub(super) async fn deliver(core: &Arc<Core>, app: &App, event: Event) -> Result<Vec<u8>, EventError> {
+pub(super) async fn deliver(
+    core: &Arc<Core>,
+    app: &App,
+    event: Event,
+) -> Result<Vec<u8>, EventError> {
     let switches = core.switches();
     if switches.duplicate_delivery && event.idempotency_key.is_some() {
         if switches.duplicate_at_once {
-            let (first, second) = tokio::join!(post(core, app, &event, ""), post(core, app, &event, "Duplicate."));
+            let (first, second) = tokio::join!(
+                post(core, app, &event, ""),
+                post(core, app, &event, "Duplicate.")
+            );
             return first.or(second);
         }
         let first = post(core, app, &event, "").await;
@@ -47,7 +54,11 @@ pub(super) async fn deliver(core: &Arc<Core>, app: &App, event: Event) -> Result
         return first.or(second);
     }
     let mut answer = post(core, app, &event, "").await;
-    let attempts = if switches.retry_on_failure && event.idempotency_key.is_some() { ATTEMPTS } else { 1 };
+    let attempts = if switches.retry_on_failure && event.idempotency_key.is_some() {
+        ATTEMPTS
+    } else {
+        1
+    };
     for attempt in 2..=attempts {
         if answer.is_ok() {
             break;
@@ -59,9 +70,15 @@ pub(super) async fn deliver(core: &Arc<Core>, app: &App, event: Event) -> Result
 }
 
 /// Posts once and answers the body of a success.
-pub(super) async fn post(core: &Arc<Core>, app: &App, event: &Event, note: &str) -> Result<Vec<u8>, EventError> {
+pub(super) async fn post(
+    core: &Arc<Core>,
+    app: &App,
+    event: &Event,
+    note: &str,
+) -> Result<Vec<u8>, EventError> {
     let switches = core.switches();
-    let address = Url::parse(&event.address).map_err(|_| EventError::Unreachable("its address is not valid".to_owned()))?;
+    let address = Url::parse(&event.address)
+        .map_err(|_| EventError::Unreachable("its address is not valid".to_owned()))?;
     let mut record = core.begin_record(Direction::CloudToApp, "POST", masked(&address, &app.slug));
     let mut body = event.body.clone();
     if let (Some(key), true) = (&event.idempotency_key, switches.idempotency_body) {
@@ -76,9 +93,15 @@ pub(super) async fn post(core: &Arc<Core>, app: &App, event: &Event, note: &str)
     record.details.path = plain(&address);
     record.details.request_body = Some(Value::Object(body));
 
-    let mut request = core.client.post(address).header(header::CONTENT_TYPE, "application/json");
+    let mut request = core
+        .client
+        .post(address)
+        .header(header::CONTENT_TYPE, "application/json");
     if let (Some(key), true) = (&event.idempotency_key, switches.idempotency_header) {
-        record.details.headers.push(("idempotency-key".to_owned(), key.clone()));
+        record
+            .details
+            .headers
+            .push(("idempotency-key".to_owned(), key.clone()));
         request = request.header("Idempotency-Key", key);
     }
     let request = request.body(paced_body(bytes, &switches));
@@ -94,7 +117,11 @@ pub(super) async fn post(core: &Arc<Core>, app: &App, event: &Event, note: &str)
 }
 
 /// Records the exchange and sorts success from failure.
-fn finish(mut record: Pending, note: &str, answer: Result<(u16, Vec<u8>), EventError>) -> Result<Vec<u8>, EventError> {
+fn finish(
+    mut record: Pending,
+    note: &str,
+    answer: Result<(u16, Vec<u8>), EventError>,
+) -> Result<Vec<u8>, EventError> {
     let noted = |error: &EventError| Some(format!("{note} {error}").trim_start().to_owned());
     let (status, bytes) = match answer {
         Ok(answer) => answer,
@@ -109,14 +136,19 @@ fn finish(mut record: Pending, note: &str, answer: Result<(u16, Vec<u8>), EventE
         record.finish(Some(status), json, None);
         return Ok(bytes);
     }
-    let error = EventError::Refused { status, reason: json.as_ref().and_then(reason) };
+    let error = EventError::Refused {
+        status,
+        reason: json.as_ref().and_then(reason),
+    };
     record.finish(Some(status), json, noted(&error));
     Err(error)
 }
 
 /// The app's own words, from the usual places of an error body.
 fn reason(body: &Value) -> Option<String> {
-    let text = ["detail", "error", "title", "message"].iter().find_map(|name| body.get(name)?.as_str())?;
+    let text = ["detail", "error", "title", "message"]
+        .iter()
+        .find_map(|name| body.get(name)?.as_str())?;
     let text: String = text.chars().take(LONGEST_REASON).collect();
     let text = text.trim_end_matches('.').to_owned();
     // A careless app might repeat what it was sent.
@@ -131,11 +163,14 @@ fn paced_body(bytes: Vec<u8>, switches: &Switches) -> Body {
     let pause = Duration::from_millis(switches.slow_pause_ms);
     let size = bytes.len().div_ceil(SLOW_PIECES).max(1);
     let pieces: Vec<Vec<u8>> = bytes.chunks(size).map(<[u8]>::to_vec).collect();
-    Body::wrap_stream(stream::unfold(pieces.into_iter(), move |mut pieces| async move {
-        let piece = pieces.next()?;
-        tokio::time::sleep(pause).await;
-        Some((Ok::<_, std::io::Error>(piece), pieces))
-    }))
+    Body::wrap_stream(stream::unfold(
+        pieces.into_iter(),
+        move |mut pieces| async move {
+            let piece = pieces.next()?;
+            tokio::time::sleep(pause).await;
+            Some((Ok::<_, std::io::Error>(piece), pieces))
+        },
+    ))
 }
 
 /// Reads the answer, slowly if that is switched on.
@@ -145,7 +180,9 @@ async fn read(mut response: Response, switches: &Switches) -> Result<Vec<u8>, Ev
         if switches.slow_reader {
             tokio::time::sleep(Duration::from_millis(switches.slow_pause_ms)).await;
         }
-        let Some(chunk) = response.chunk().await.map_err(unreachable)? else { break };
+        let Some(chunk) = response.chunk().await.map_err(unreachable)? else {
+            break;
+        };
         if bytes.len() + chunk.len() > LARGEST_ANSWER {
             return Err(EventError::BadAnswer("it is too large".to_owned()));
         }
@@ -155,7 +192,10 @@ async fn read(mut response: Response, switches: &Switches) -> Result<Vec<u8>, Ev
 }
 
 /// Why the app was not reached, without its address: that may hold a secret.
-#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the shape that map_err wants"
+)]
 pub(super) fn unreachable(error: reqwest::Error) -> EventError {
     let reason = if error.is_connect() {
         "nothing answers at its address"

@@ -31,7 +31,12 @@ pub(super) enum Movement {
 
 impl Ledger {
     /// Makes a balance and answers it.
-    pub(crate) fn create_balance(&mut self, ids: &mut Ids, now: Timestamp, new: NewBalance) -> Record {
+    pub(crate) fn create_balance(
+        &mut self,
+        ids: &mut Ids,
+        now: Timestamp,
+        new: NewBalance,
+    ) -> Record {
         let id = ids.next("bln_");
         let mut record = Map::new();
         for amount in AMOUNTS {
@@ -95,9 +100,17 @@ impl Ledger {
     }
 
     /// Moves `amount` minor units from one balance to another.
-    pub(super) fn move_amount(&mut self, source: &str, destination: &str, amount: i128, movement: Movement) {
+    pub(super) fn move_amount(
+        &mut self,
+        source: &str,
+        destination: &str,
+        amount: i128,
+        movement: Movement,
+    ) {
         for (id, side) in [(source, "debit"), (destination, "credit")] {
-            let Some(balance) = self.balances.get_mut(id) else { continue };
+            let Some(balance) = self.balances.get_mut(id) else {
+                continue;
+            };
             let inflight = format!("inflight_{side}_balance");
             let actual = format!("{side}_balance");
             match movement {
@@ -110,7 +123,8 @@ impl Ledger {
                 Movement::Release => add(balance, &inflight, -amount),
             }
             let actual = integer(balance, "credit_balance") - integer(balance, "debit_balance");
-            let set_aside = integer(balance, "inflight_credit_balance") - integer(balance, "inflight_debit_balance");
+            let set_aside = integer(balance, "inflight_credit_balance")
+                - integer(balance, "inflight_debit_balance");
             balance.insert("balance".to_owned(), number(actual));
             balance.insert("inflight_balance".to_owned(), number(set_aside));
             add(balance, "version", 1);
@@ -130,7 +144,9 @@ impl Ledger {
         let (mut credit, mut debit) = (0, 0);
         for transaction in self.transactions.rows() {
             let created = text(transaction, "created_at").parse::<Timestamp>();
-            if text(transaction, "status") != "APPLIED" || created.is_ok_and(|created| created > moment) {
+            if text(transaction, "status") != "APPLIED"
+                || created.is_ok_and(|created| created > moment)
+            {
                 continue;
             }
             let amount = integer(transaction, "precise_amount");
@@ -143,7 +159,10 @@ impl Ledger {
         }
         let mut past = Map::new();
         for field in ["balance_id", "ledger_id", "currency"] {
-            past.insert(field.to_owned(), balance.get(field).cloned().unwrap_or_default());
+            past.insert(
+                field.to_owned(),
+                balance.get(field).cloned().unwrap_or_default(),
+            );
         }
         past.insert("credit_balance".to_owned(), number(credit));
         past.insert("debit_balance".to_owned(), number(debit));

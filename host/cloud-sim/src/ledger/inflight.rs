@@ -30,7 +30,9 @@ impl Ledger {
         let inflight_id = text(&inflight, "transaction_id").to_owned();
         let left = integer(&inflight, "precise_amount") - self.settled_amount(&inflight_id)?;
         if left <= 0 {
-            return Err(LedgerError::Settled(format!("transaction {inflight_id} has already been committed")));
+            return Err(LedgerError::Settled(format!(
+                "transaction {inflight_id} has already been committed"
+            )));
         }
         let mut child = Posting::of_record(&inflight);
         let (movement, amount, word) = match settlement {
@@ -38,7 +40,9 @@ impl Ledger {
             Settlement::Void => (Movement::Release, left, "void"),
         };
         if amount <= 0 || amount > left {
-            return Err(LedgerError::Invalid(format!("cannot settle {amount}: {left} is left of this transaction")));
+            return Err(LedgerError::Invalid(format!(
+                "cannot settle {amount}: {left} is left of this transaction"
+            )));
         }
         child.precise_amount = amount;
         child.inflight = false;
@@ -48,7 +52,12 @@ impl Ledger {
     }
 
     /// Reverses an applied transaction. Answers the transaction that records it.
-    pub(crate) fn refund(&mut self, ids: &mut Ids, now: Timestamp, id: &str) -> Result<Record, LedgerError> {
+    pub(crate) fn refund(
+        &mut self,
+        ids: &mut Ids,
+        now: Timestamp,
+        id: &str,
+    ) -> Result<Record, LedgerError> {
         let original = self.find_transaction(id)?;
         // A queued or committed transaction is refunded through the child that was applied.
         let original = match text(&original, "status") {
@@ -63,8 +72,15 @@ impl Ledger {
         }
         let mut refund = Posting::of_record(&original);
         refund.reference = format!("{}_refund", refund.reference);
-        if self.transactions.rows().iter().any(|row| text(row, "reference") == refund.reference) {
-            return Err(LedgerError::Settled(format!("transaction {id} has already been refunded")));
+        if self
+            .transactions
+            .rows()
+            .iter()
+            .any(|row| text(row, "reference") == refund.reference)
+        {
+            return Err(LedgerError::Settled(format!(
+                "transaction {id} has already been refunded"
+            )));
         }
         std::mem::swap(&mut refund.source, &mut refund.destination);
         refund.allow_overdraft = true;
@@ -77,7 +93,10 @@ impl Ledger {
     }
 
     fn find_transaction(&self, id: &str) -> Result<Record, LedgerError> {
-        self.transactions.get(id).cloned().ok_or_else(|| LedgerError::TransactionNotFound(id.to_owned()))
+        self.transactions
+            .get(id)
+            .cloned()
+            .ok_or_else(|| LedgerError::TransactionNotFound(id.to_owned()))
     }
 
     fn find_inflight(&self, id: &str) -> Result<Record, LedgerError> {
@@ -85,13 +104,15 @@ impl Ledger {
         if text(&transaction, "status") == "INFLIGHT" {
             return Ok(transaction);
         }
-        self.child_in_status(id, "INFLIGHT")
-            .ok_or_else(|| LedgerError::Invalid(format!("transaction {id} is not in inflight status")))
+        self.child_in_status(id, "INFLIGHT").ok_or_else(|| {
+            LedgerError::Invalid(format!("transaction {id} is not in inflight status"))
+        })
     }
 
     fn child_in_status(&self, parent: &str, status: &str) -> Option<Record> {
         let mut rows = self.transactions.rows().iter();
-        rows.find(|row| text(row, "parent_transaction") == parent && text(row, "status") == status).cloned()
+        rows.find(|row| text(row, "parent_transaction") == parent && text(row, "status") == status)
+            .cloned()
     }
 
     /// How much of an inflight transaction was committed before; a void ends it.
@@ -101,7 +122,9 @@ impl Ledger {
         for child in rows.filter(|row| text(row, "parent_transaction") == inflight_id) {
             match text(child, "status") {
                 "VOID" => {
-                    return Err(LedgerError::Settled(format!("transaction {inflight_id} has already been voided")));
+                    return Err(LedgerError::Settled(format!(
+                        "transaction {inflight_id} has already been voided"
+                    )));
                 }
                 "APPLIED" => settled += integer(child, "precise_amount"),
                 _ => {}

@@ -30,7 +30,10 @@ pub(crate) struct Posting {
 impl Posting {
     /// The object that Core answers with, in the given status.
     pub(crate) fn to_record(&self, id: &str, status: &str, now: Timestamp) -> Record {
-        #[expect(clippy::cast_precision_loss, reason = "`amount` is Core's lossy view of `precise_amount`")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "`amount` is Core's lossy view of `precise_amount`"
+        )]
         let amount = self.precise_amount as f64 / self.precision as f64;
         let mut record = Map::new();
         let mut put = |field: &str, value: Value| record.insert(field.to_owned(), value);
@@ -52,7 +55,9 @@ impl Posting {
         put("status", json!(status));
         put("hash", json!(transaction_hash(id)));
         put("created_at", json!(now.to_string()));
-        let scheduled_for = self.scheduled_for.map_or_else(|| ZERO_TIME.to_owned(), |at| at.to_string());
+        let scheduled_for = self
+            .scheduled_for
+            .map_or_else(|| ZERO_TIME.to_owned(), |at| at.to_string());
         put("scheduled_for", json!(scheduled_for));
         put("inflight_expiry_date", json!(ZERO_TIME));
         put("inflight_commit_date", json!(ZERO_TIME));
@@ -62,10 +67,18 @@ impl Posting {
 
     /// The posting that a stored transaction was made from.
     pub(super) fn of_record(record: &Record) -> Self {
-        let flag = |field: &str| record.get(field).and_then(Value::as_bool).unwrap_or_default();
+        let flag = |field: &str| {
+            record
+                .get(field)
+                .and_then(Value::as_bool)
+                .unwrap_or_default()
+        };
         Self {
             precise_amount: super::integer(record, "precise_amount"),
-            precision: record.get("precision").and_then(Value::as_i64).unwrap_or(100),
+            precision: record
+                .get("precision")
+                .and_then(Value::as_i64)
+                .unwrap_or(100),
             currency: text(record, "currency").to_owned(),
             reference: text(record, "reference").to_owned(),
             source: text(record, "source").to_owned(),
@@ -102,23 +115,42 @@ impl Ledger {
             return self.apply(ids, now, posting, None);
         };
         let id = ids.next("txn_");
-        let status = if scheduled.is_some() { "SCHEDULED" } else { "QUEUED" };
+        let status = if scheduled.is_some() {
+            "SCHEDULED"
+        } else {
+            "QUEUED"
+        };
         let record = posting.to_record(&id, status, now);
         self.transactions.push(id.clone(), record.clone());
-        self.queue.push(Queued { due, transaction_id: id });
+        self.queue.push(Queued {
+            due,
+            transaction_id: id,
+        });
         Ok(record)
     }
 
     /// What posting would answer, without doing it.
-    pub(crate) fn preview(&self, ids: &mut Ids, now: Timestamp, posting: &Posting) -> Result<Record, LedgerError> {
+    pub(crate) fn preview(
+        &self,
+        ids: &mut Ids,
+        now: Timestamp,
+        posting: &Posting,
+    ) -> Result<Record, LedgerError> {
         let mut trial = self.clone();
-        trial.index();
         trial.post(ids, now, posting, None)
     }
 
     fn check_reference(&self, reference: &str) -> Result<(), LedgerError> {
-        let used = self.transactions.rows().iter().any(|row| text(row, "reference") == reference);
-        if used { Err(LedgerError::DuplicateReference(reference.to_owned())) } else { Ok(()) }
+        let used = self
+            .transactions
+            .rows()
+            .iter()
+            .any(|row| text(row, "reference") == reference);
+        if used {
+            Err(LedgerError::DuplicateReference(reference.to_owned()))
+        } else {
+            Ok(())
+        }
     }
 
     /// Moves the money and stores the transaction.
@@ -132,7 +164,9 @@ impl Ledger {
         let source = self.resolve(ids, now, &posting.source, &posting.currency)?;
         let destination = self.resolve(ids, now, &posting.destination, &posting.currency)?;
         if source == destination {
-            return Err(LedgerError::Invalid("source and destination are the same balance".to_owned()));
+            return Err(LedgerError::Invalid(
+                "source and destination are the same balance".to_owned(),
+            ));
         }
         let (movement, status) = match movement {
             Some(Movement::Release) => (Movement::Release, "VOID"),
@@ -141,7 +175,10 @@ impl Ledger {
             None => (Movement::Actual, "APPLIED"),
         };
         let takes_more = matches!(movement, Movement::Actual | Movement::Reserve);
-        if takes_more && !posting.allow_overdraft && self.available(&source) < posting.precise_amount {
+        if takes_more
+            && !posting.allow_overdraft
+            && self.available(&source) < posting.precise_amount
+        {
             return Err(LedgerError::InsufficientFunds);
         }
         self.move_amount(&source, &destination, posting.precise_amount, movement);
@@ -154,7 +191,9 @@ impl Ledger {
     /// Gives a queued transaction its outcome: a child that carries the parent in its metadata.
     /// The parent itself keeps its status.
     pub(super) fn apply_queued(&mut self, ids: &mut Ids, now: Timestamp, id: &str) {
-        let Some(parent) = self.transactions.get(id) else { return };
+        let Some(parent) = self.transactions.get(id) else {
+            return;
+        };
         let mut child = Posting::of_record(parent);
         id.clone_into(&mut child.parent_transaction);
         child.reference.push_str("_q");
@@ -177,7 +216,9 @@ fn rejection(error: &LedgerError) -> String {
         LedgerError::InsufficientFunds => "insufficient funds in source balance".to_owned(),
         LedgerError::BalanceNotFound(id) => format!("balance {id} not found"),
         LedgerError::Invalid(reason) | LedgerError::Settled(reason) => reason.clone(),
-        LedgerError::DuplicateReference(reference) => format!("reference {reference} has already been used"),
+        LedgerError::DuplicateReference(reference) => {
+            format!("reference {reference} has already been used")
+        }
         LedgerError::TransactionNotFound(id) => format!("transaction {id} not found"),
     }
 }

@@ -29,9 +29,14 @@ impl Kind {
 
     /// The kind whose collection has this name.
     pub(crate) fn parse(name: &str) -> Option<Self> {
-        [Self::Ledgers, Self::Balances, Self::Transactions, Self::Identities]
-            .into_iter()
-            .find(|kind| kind.name() == name)
+        [
+            Self::Ledgers,
+            Self::Balances,
+            Self::Transactions,
+            Self::Identities,
+        ]
+        .into_iter()
+        .find(|kind| kind.name() == name)
     }
 
     /// The kind that an identifier belongs to, by its prefix.
@@ -96,14 +101,21 @@ impl Table {
 
     /// Rebuilds the index after loading.
     pub(super) fn index(&mut self, id_field: &str) {
-        self.positions =
-            self.rows.iter().enumerate().map(|(at, row)| (text(row, id_field).to_owned(), at)).collect();
+        self.positions = self
+            .rows
+            .iter()
+            .enumerate()
+            .map(|(at, row)| (text(row, id_field).to_owned(), at))
+            .collect();
     }
 }
 
 /// A string field; empty when missing.
 pub(crate) fn text<'a>(record: &'a Record, field: &str) -> &'a str {
-    record.get(field).and_then(Value::as_str).unwrap_or_default()
+    record
+        .get(field)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
 }
 
 /// A whole-number field; zero when missing.

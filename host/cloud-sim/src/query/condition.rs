@@ -117,9 +117,9 @@ impl Condition {
                     && compare(stored, second).is_some_and(Ordering::is_le)
             }
             Operator::Like => stored.as_str().is_some_and(|text| is_like(text, first)),
-            Operator::Ilike => {
-                stored.as_str().is_some_and(|text| is_like(&text.to_lowercase(), &first.to_lowercase()))
-            }
+            Operator::Ilike => stored
+                .as_str()
+                .is_some_and(|text| is_like(&text.to_lowercase(), &first.to_lowercase())),
             Operator::IsNotNull => true,
             Operator::IsNull | Operator::Exists | Operator::NotExists => false,
         }
@@ -131,5 +131,6 @@ fn find<'a>(record: &'a Record, field: &str) -> Option<&'a Value> {
     let Some(path) = field.strip_prefix("meta_data.") else {
         return record.get(field);
     };
-    path.split('.').try_fold(record.get("meta_data")?, |value, key| value.get(key))
+    path.split('.')
+        .try_fold(record.get("meta_data")?, |value, key| value.get(key))
 }

@@ -31,7 +31,11 @@ impl Listing {
 
     /// Rows on a page when the caller does not say.
     pub(crate) fn default_page_size(self) -> usize {
-        if self == Self::Records(Kind::Ledgers) { 30 } else { 20 }
+        if self == Self::Records(Kind::Ledgers) {
+            30
+        } else {
+            20
+        }
     }
 }
 
@@ -45,7 +49,11 @@ const LEDGER_FIELDS: &str = "ledger_id name created_at";
 
 /// Whether the field can stand in a filter: a listed one, `meta_data`, or a path below it.
 pub(crate) fn is_filterable(listing: Listing, field: &str) -> bool {
-    if field == "meta_data" || field.strip_prefix("meta_data.").is_some_and(|path| !path.is_empty()) {
+    if field == "meta_data"
+        || field
+            .strip_prefix("meta_data.")
+            .is_some_and(|path| !path.is_empty())
+    {
         return true;
     }
     let fields = match listing {

@@ -80,6 +80,9 @@ mod tests {
 
     #[test]
     fn a_hostile_pattern_ends_soon() {
-        assert!(!is_like(&"a".repeat(1_000), &format!("{}b", "%a".repeat(200))));
+        assert!(!is_like(
+            &"a".repeat(1_000),
+            &format!("{}b", "%a".repeat(200))
+        ));
     }
 }

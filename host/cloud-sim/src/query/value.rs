@@ -12,7 +12,9 @@ pub(super) fn same(stored: &Value, wanted: &str) -> bool {
     if let (Some(moment), Ok(day)) = (moment(stored), wanted.parse::<Date>())
         && wanted.len() == 10
     {
-        let Some((begin, end)) = whole_day(day) else { return false };
+        let Some((begin, end)) = whole_day(day) else {
+            return false;
+        };
         return moment >= begin && moment < end;
     }
     compare(stored, wanted) == Some(Ordering::Equal)
@@ -72,7 +74,10 @@ mod tests {
 
     #[test]
     fn numbers_compare_as_numbers_beyond_what_a_double_can_tell_apart() {
-        assert_eq!(compare(&json!(9_007_199_254_740_993_i64), "9007199254740992"), Some(Ordering::Greater));
+        assert_eq!(
+            compare(&json!(9_007_199_254_740_993_i64), "9007199254740992"),
+            Some(Ordering::Greater)
+        );
         assert_eq!(compare(&json!(9), "10"), Some(Ordering::Less));
         assert_eq!(compare(&json!(1.5), "1.5"), Some(Ordering::Equal));
     }

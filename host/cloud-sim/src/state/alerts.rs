@@ -9,8 +9,8 @@ use crate::ids::{Ids, ORGANIZATION_ID};
 
 /// The colors that a status may have.
 pub(crate) const ALLOWED_COLOURS: [&str; 15] = [
-    "#3B82F6", "#10B981", "#F59E0B", "#EF4444", "#8B5CF6", "#EC4899", "#06B6D4", "#84CC16", "#F97316", "#6366F1",
-    "#14B8A6", "#A855F7", "#E11D48", "#64748B", "#0EA5E9",
+    "#3B82F6", "#10B981", "#F59E0B", "#EF4444", "#8B5CF6", "#EC4899", "#06B6D4", "#84CC16",
+    "#F97316", "#6366F1", "#14B8A6", "#A855F7", "#E11D48", "#64748B", "#0EA5E9",
 ];
 
 /// The statuses that the dashboard knows without anyone making them.
@@ -119,11 +119,15 @@ impl AlertBook {
     }
 
     pub(crate) fn find(&self, anomaly_id: &str) -> Option<&Alert> {
-        self.alerts.iter().find(|alert| alert.anomaly_id == anomaly_id)
+        self.alerts
+            .iter()
+            .find(|alert| alert.anomaly_id == anomaly_id)
     }
 
     pub(crate) fn find_mut(&mut self, anomaly_id: &str) -> Option<&mut Alert> {
-        self.alerts.iter_mut().find(|alert| alert.anomaly_id == anomaly_id)
+        self.alerts
+            .iter_mut()
+            .find(|alert| alert.anomaly_id == anomaly_id)
     }
 
     pub(crate) fn statuses(&self) -> &[AlertStatus] {
@@ -133,20 +137,33 @@ impl AlertBook {
     /// The stored spelling of a status key, whatever its case: built in or made.
     pub(crate) fn status_key(&self, key: &str) -> Option<String> {
         let made = self.statuses.iter().map(|status| status.key.as_str());
-        made.chain(BUILT_IN).find(|known| known.eq_ignore_ascii_case(key)).map(str::to_owned)
+        made.chain(BUILT_IN)
+            .find(|known| known.eq_ignore_ascii_case(key))
+            .map(str::to_owned)
     }
 
     pub(crate) fn status_mut(&mut self, key: &str) -> Option<&mut AlertStatus> {
-        self.statuses.iter_mut().find(|status| status.key.eq_ignore_ascii_case(key))
+        self.statuses
+            .iter_mut()
+            .find(|status| status.key.eq_ignore_ascii_case(key))
     }
 
     /// How many alerts have this status.
     pub(crate) fn in_status(&self, key: &str) -> usize {
-        self.alerts.iter().filter(|alert| alert.status.eq_ignore_ascii_case(key)).count()
+        self.alerts
+            .iter()
+            .filter(|alert| alert.status.eq_ignore_ascii_case(key))
+            .count()
     }
 
     /// Makes a status and answers it.
-    pub(crate) fn add_status(&mut self, now: Timestamp, key: String, name: String, colour: String) -> AlertStatus {
+    pub(crate) fn add_status(
+        &mut self,
+        now: Timestamp,
+        key: String,
+        name: String,
+        colour: String,
+    ) -> AlertStatus {
         let status = AlertStatus {
             organization_id: ORGANIZATION_ID.to_owned(),
             key,
@@ -162,7 +179,8 @@ impl AlertBook {
     /// Removes a made status. Answers whether there was one.
     pub(crate) fn remove_status(&mut self, key: &str) -> bool {
         let before = self.statuses.len();
-        self.statuses.retain(|status| !status.key.eq_ignore_ascii_case(key));
+        self.statuses
+            .retain(|status| !status.key.eq_ignore_ascii_case(key));
         self.statuses.len() < before
     }
 }

@@ -29,15 +29,25 @@ pub(crate) async fn load(path: &Path) -> Result<Option<State>, StartError> {
     let bytes = match tokio::fs::read(path).await {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(StartError::StateFileUnreadable { path: path.to_owned(), source }),
+        Err(source) => {
+            return Err(StartError::StateFileUnreadable {
+                path: path.to_owned(),
+                source,
+            });
+        }
     };
-    let damaged = |reason: String| StartError::StateFileDamaged { path: path.to_owned(), reason };
-    let value: Value = serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
+    let damaged = |reason: String| StartError::StateFileDamaged {
+        path: path.to_owned(),
+        reason,
+    };
+    let value: Value =
+        serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
     // The version first: a file of another form has other fields.
     if value.get("version").and_then(Value::as_u64) != Some(u64::from(VERSION)) {
         return Err(damaged(format!("it is not of version {VERSION}")));
     }
-    let file: FileToRead = serde_json::from_value(value).map_err(|error| damaged(error.to_string()))?;
+    let file: FileToRead =
+        serde_json::from_value(value).map_err(|error| damaged(error.to_string()))?;
     let FileToRead { mut state } = file;
     if state.instances.is_empty() {
         return Err(damaged("it names no instance".to_owned()));
@@ -51,7 +61,10 @@ pub(crate) async fn load(path: &Path) -> Result<Option<State>, StartError> {
 impl State {
     /// The file's content.
     pub(crate) fn to_file(&self) -> Result<Vec<u8>, serde_json::Error> {
-        serde_json::to_vec(&FileToWrite { version: VERSION, state: self })
+        serde_json::to_vec(&FileToWrite {
+            version: VERSION,
+            state: self,
+        })
     }
 }
 

@@ -39,7 +39,9 @@ impl Keys {
 
     /// The key, if it works.
     pub(crate) fn live(&self, api_key: &str) -> Option<&Key> {
-        self.0.get(api_key).filter(|key| key.status == KeyStatus::Live)
+        self.0
+            .get(api_key)
+            .filter(|key| key.status == KeyStatus::Live)
     }
 
     /// What is known about a key, whether it works or not.
@@ -49,7 +51,10 @@ impl Keys {
 
     /// Changes one key. Answers whether it exists.
     pub(crate) fn set_status(&mut self, api_key: &str, status: KeyStatus) -> bool {
-        self.0.get_mut(api_key).map(|key| key.status = status).is_some()
+        self.0
+            .get_mut(api_key)
+            .map(|key| key.status = status)
+            .is_some()
     }
 
     /// Revokes every key of an install.

@@ -56,10 +56,17 @@ impl FakeApp {
             callback_statuses: vec![200],
             callback_body: json!({ "ok": true }),
             callback_delay: Duration::ZERO,
-            portal: (200, json!({ "portal_url": format!("{base}/page?token=very-secret-token") }).to_string()),
+            portal: (
+                200,
+                json!({ "portal_url": format!("{base}/page?token=very-secret-token") }).to_string(),
+            ),
             page_policy: None,
         };
-        let app = Self { base, behavior: Arc::new(Mutex::new(behavior)), received: Arc::default() };
+        let app = Self {
+            base,
+            behavior: Arc::new(Mutex::new(behavior)),
+            received: Arc::default(),
+        };
         let router = Router::new()
             .route("/api/callback/demo/{secret}", get(probe).post(callback))
             .route("/api/portal/demo/{secret}", get(probe).post(portal))
@@ -76,7 +83,8 @@ impl FakeApp {
 
     /// The app's form.
     pub(crate) fn registration(&self) -> Registration {
-        let permissions = super::support::ALL.map(|scope| (scope.to_owned(), format!("To use {scope}.")));
+        let permissions =
+            super::support::ALL.map(|scope| (scope.to_owned(), format!("To use {scope}.")));
         Registration {
             slug: "demo".to_owned(),
             name: "Demo".to_owned(),
@@ -95,13 +103,21 @@ impl FakeApp {
     /// The bodies that were posted to the callback, oldest first.
     pub(crate) fn callbacks(&self) -> Vec<Received> {
         let received = self.received.lock().unwrap();
-        received.iter().filter(|received| received.path == "callback").cloned().collect()
+        received
+            .iter()
+            .filter(|received| received.path == "callback")
+            .cloned()
+            .collect()
     }
 
     /// The bodies that were posted to the portal generator.
     pub(crate) fn launches(&self) -> Vec<Received> {
         let received = self.received.lock().unwrap();
-        received.iter().filter(|received| received.path == "portal").cloned().collect()
+        received
+            .iter()
+            .filter(|received| received.path == "portal")
+            .cloned()
+            .collect()
     }
 
     fn remember(&self, path: &str, headers: &HeaderMap, body: &Bytes) {
@@ -126,7 +142,11 @@ async fn callback(State(app): State<FakeApp>, headers: HeaderMap, body: Bytes) -
         if behavior.callback_statuses.len() > 1 {
             behavior.callback_statuses.remove(0);
         }
-        (status, behavior.callback_body.to_string(), behavior.callback_delay)
+        (
+            status,
+            behavior.callback_body.to_string(),
+            behavior.callback_delay,
+        )
     };
     tokio::time::sleep(delay).await;
     (StatusCode::from_u16(status).unwrap(), body).into_response()

@@ -20,10 +20,18 @@ async fn created(client: &Client, body: Value) -> String {
 #[tokio::test]
 async fn creating_answers_every_field_also_the_unset_ones() {
     let (_sim, client) = writer().await;
-    let (status, body) = client.post("/proxy/identities", json!({ "first_name": "Alice", "dob": "1985-05-15T00:00:00Z" })).await;
+    let (status, body) = client
+        .post(
+            "/proxy/identities",
+            json!({ "first_name": "Alice", "dob": "1985-05-15T00:00:00Z" }),
+        )
+        .await;
     assert_eq!(status, 201);
     assert!(body["identity_id"].as_str().unwrap().starts_with("idt_"));
-    assert_eq!((&body["last_name"], &body["meta_data"]), (&json!(""), &Value::Null));
+    assert_eq!(
+        (&body["last_name"], &body["meta_data"]),
+        (&json!(""), &Value::Null)
+    );
     let (_, body) = client.post("/proxy/identities", json!({})).await;
     assert_eq!(body["dob"], "0001-01-01T00:00:00Z");
 }
@@ -31,10 +39,20 @@ async fn creating_answers_every_field_also_the_unset_ones() {
 #[tokio::test]
 async fn a_date_alone_is_no_date_of_birth() {
     let (sim, client) = writer().await;
-    let (status, body) = client.post("/proxy/identities", json!({ "dob": "1990-01-01" })).await;
+    let (status, body) = client
+        .post("/proxy/identities", json!({ "dob": "1990-01-01" }))
+        .await;
     assert_eq!((status, error_code(&body)), (400, "GEN_MALFORMED_REQUEST"));
-    let id = sim.identities()[0]["identity_id"].as_str().unwrap().to_owned();
-    let (status, _) = client.put(&format!("/proxy/identities/{id}"), json!({ "dob": "1990-01-01" })).await;
+    let id = sim.identities()[0]["identity_id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let (status, _) = client
+        .put(
+            &format!("/proxy/identities/{id}"),
+            json!({ "dob": "1990-01-01" }),
+        )
+        .await;
     assert_eq!(status, 400);
 }
 
@@ -45,24 +63,50 @@ async fn a_chosen_identifier_is_checked_and_used_once() {
     assert_eq!(client.post("/proxy/identities", body.clone()).await.0, 201);
     let (status, answer) = client.post("/proxy/identities", body).await;
     assert_eq!((status, error_code(&answer)), (400, "IDT_VALIDATION_ERROR"));
-    assert_eq!(answer["error"], "Identity already exists: idt_3b63c8da-af29-4cc3-ad38-df17d87456e6");
+    assert_eq!(
+        answer["error"],
+        "Identity already exists: idt_3b63c8da-af29-4cc3-ad38-df17d87456e6"
+    );
     for bad in ["idt_1", "cust_3b63c8da-af29-4cc3-ad38-df17d87456e6"] {
-        assert_eq!(client.post("/proxy/identities", json!({ "identity_id": bad })).await.0, 400);
+        assert_eq!(
+            client
+                .post("/proxy/identities", json!({ "identity_id": bad }))
+                .await
+                .0,
+            400
+        );
     }
 }
 
 #[tokio::test]
 async fn updating_answers_a_sentence_and_writes_only_what_is_not_empty() {
     let (sim, client) = writer().await;
-    let id = created(&client, json!({ "first_name": "A", "city": "Accra", "meta_data": { "a": 1, "b": 2 } })).await;
+    let id = created(
+        &client,
+        json!({ "first_name": "A", "city": "Accra", "meta_data": { "a": 1, "b": 2 } }),
+    )
+    .await;
     let path = format!("/proxy/identities/{id}");
-    let (status, body) = client.put(&path, json!({ "first_name": "", "city": "Tema", "meta_data": { "c": 3 } })).await;
-    assert_eq!((status, body), (200, json!({ "message": "Identity updated successfully" })));
+    let (status, body) = client
+        .put(
+            &path,
+            json!({ "first_name": "", "city": "Tema", "meta_data": { "c": 3 } }),
+        )
+        .await;
+    assert_eq!(
+        (status, body),
+        (200, json!({ "message": "Identity updated successfully" }))
+    );
     let stored = sim.identity(&id).unwrap();
-    assert_eq!((&stored["first_name"], &stored["city"], &stored["meta_data"]), (&json!("A"), &json!("Tema"), &json!({ "c": 3 })));
+    assert_eq!(
+        (&stored["first_name"], &stored["city"], &stored["meta_data"]),
+        (&json!("A"), &json!("Tema"), &json!({ "c": 3 }))
+    );
     let (status, body) = client.put(&path, json!({})).await;
     assert_eq!((status, error_code(&body)), (400, "GEN_BAD_REQUEST"));
-    let (status, body) = client.put("/proxy/identities/idt_nobody", json!({ "city": "X" })).await;
+    let (status, body) = client
+        .put("/proxy/identities/idt_nobody", json!({ "city": "X" }))
+        .await;
     assert_eq!((status, error_code(&body)), (404, "IDT_NOT_FOUND"));
 }
 
@@ -71,102 +115,17 @@ async fn core_reads_have_no_envelope_and_print_every_field() {
     let (sim, client) = writer().await;
     let (status, list) = client.get("/proxy/identities?limit=3").await;
     assert_eq!((status, list.as_array().unwrap().len()), (200, 3));
-    let sparse = sim.identities().into_iter().find(|row| row.get("first_name").is_none()).unwrap();
+    let sparse = sim
+        .identities()
+        .into_iter()
+        .find(|row| row.get("first_name").is_none())
+        .unwrap();
     let id = sparse["identity_id"].as_str().unwrap();
     let (_, body) = client.get(&format!("/proxy/identities/{id}")).await;
-    assert_eq!((&body["first_name"], &body["dob"]), (&json!(""), &json!("0001-01-01T00:00:00Z")));
+    assert_eq!(
+        (&body["first_name"], &body["dob"]),
+        (&json!(""), &json!("0001-01-01T00:00:00Z"))
+    );
     let (_, body) = client.get(&format!("/data/identities/{id}")).await;
     assert!(body.get("first_name").is_none());
-}
-
-#[tokio::test]
-async fn metadata_merges_top_level_keys_only() {
-    let (sim, client) = writer().await;
-    let id = created(&client, json!({ "meta_data": { "kept": 1, "kyc_app": { "status": "pending", "case_id": "c1" } } })).await;
-    let sent = json!({ "meta_data": { "kyc_app": { "status": "approved" } } });
-    let (status, body) = client.post(&format!("/proxy/{id}/metadata"), sent).await;
-    let merged = json!({ "kept": 1, "kyc_app": { "status": "approved" } });
-    assert_eq!((status, &body), (200, &json!({ "meta_data": merged })));
-    assert_eq!(sim.identity(&id).unwrap()["meta_data"], merged);
-}
-
-#[tokio::test]
-async fn metadata_on_null_and_missing_metadata_makes_an_object() {
-    let (sim, client) = writer().await;
-    for row in sim.identities().iter().filter(|row| row.get("meta_data").is_none_or(Value::is_null)).take(5) {
-        let id = row["identity_id"].as_str().unwrap();
-        let (_, body) = client.post(&format!("/proxy/{id}/metadata"), json!({ "meta_data": { "x": 1 } })).await;
-        assert_eq!(body, json!({ "meta_data": { "x": 1 } }));
-    }
-}
-
-#[tokio::test]
-async fn metadata_of_ledgers_and_balances_answers_the_whole_and_of_transactions_an_echo() {
-    let (sim, client) = writer().await;
-    let balance = sim.balances()[1]["balance_id"].as_str().unwrap().to_owned();
-    let (_, body) = client.post(&format!("/proxy/{balance}/metadata"), json!({ "meta_data": { "x": 1 } })).await;
-    assert_eq!(body["meta_data"], json!({ "account": "AC-0001", "x": 1 }));
-    assert_eq!(client.post("/proxy/general_ledger_id/metadata", json!({ "meta_data": { "x": 1 } })).await.0, 200);
-
-    let queued = sim.transactions().into_iter().find(|row| row["status"] == "QUEUED").unwrap();
-    let id = queued["transaction_id"].as_str().unwrap();
-    client.post(&format!("/proxy/{id}/metadata"), json!({ "meta_data": { "first": 1 } })).await;
-    let (_, body) = client.post(&format!("/proxy/{id}/metadata"), json!({ "meta_data": { "second": 2 } })).await;
-    assert_eq!(body, json!({ "meta_data": { "second": 2 } }), "only what was sent");
-    let (_, stored) = client.get(&format!("/data/transactions/{id}")).await;
-    assert_eq!((&stored["meta_data"]["first"], &stored["meta_data"]["second"]), (&json!(1), &json!(2)));
-    let (_, children) = client.get(&format!("/data/transactions?parent_transaction_eq={id}")).await;
-    assert_eq!(children["data"][0]["meta_data"]["second"], 2);
-}
-
-#[tokio::test]
-async fn metadata_errors_have_their_codes() {
-    let (_sim, client) = writer().await;
-    let good = json!({ "meta_data": {} });
-    let cases = [
-        ("cust_1", good.clone(), 400, "META_INVALID_ENTITY_ID"),
-        ("idt_nobody", good.clone(), 404, "META_ENTITY_NOT_FOUND"),
-        ("bulk_nobody", good, 404, "META_ENTITY_NOT_FOUND"),
-        ("idt_nobody", json!({}), 400, "GEN_MALFORMED_REQUEST"),
-        ("idt_nobody", json!({ "meta_data": "x" }), 400, "GEN_MALFORMED_REQUEST"),
-    ];
-    for (id, body, status, code) in cases {
-        let (answered, body) = client.post(&format!("/proxy/{id}/metadata"), body).await;
-        assert_eq!((answered, error_code(&body)), (status, code), "{id}");
-    }
-}
-
-#[tokio::test]
-async fn fields_become_tokens_and_come_back() {
-    let (sim, client) = writer().await;
-    let id = created(&client, json!({ "first_name": "Alice", "email_address": "a@example.com" })).await;
-    let path = format!("/proxy/identities/{id}");
-    let (status, body) = client.post(&format!("{path}/tokenize"), json!({ "fields": ["FirstName"] })).await;
-    assert_eq!((status, body), (200, json!({ "message": "Fields tokenized successfully" })));
-    assert_eq!(client.post(&format!("{path}/tokenize/EmailAddress"), json!({})).await.0, 200);
-    let stored = sim.identity(&id).unwrap();
-    assert!(stored["first_name"].as_str().unwrap().starts_with("tok_"));
-    assert_eq!(stored["meta_data"]["tokenized_fields"], json!({ "FirstName": true, "EmailAddress": true }));
-    let (_, body) = client.get(&format!("{path}/tokenized-fields")).await;
-    assert_eq!(body, json!({ "tokenized_fields": ["FirstName", "EmailAddress"] }));
-    let (_, body) = client.get(&format!("{path}/detokenize/EmailAddress")).await;
-    assert_eq!(body, json!({ "field": "EmailAddress", "value": "a@example.com" }));
-    let (_, body) = client.post(&format!("{path}/detokenize"), json!({ "fields": ["FirstName"] })).await;
-    assert_eq!(body, json!({ "fields": { "FirstName": "Alice" } }));
-    for (bad, status) in [("first_name", 400), ("FirstName", 400), ("LastName", 400)] {
-        assert_eq!(client.post(&format!("{path}/tokenize/{bad}"), json!({})).await.0, status, "{bad}");
-    }
-    sim.set_switches(|switches| switches.tokenization_enabled = false);
-    let (status, body) = client.get(&format!("{path}/tokenized-fields")).await;
-    assert_eq!((status, error_code(&body)), (403, "IDT_TOKENIZATION_DISABLED"));
-}
-
-#[tokio::test]
-async fn the_seeded_tokens_can_be_resolved() {
-    let (sim, client) = writer().await;
-    let row = sim.identities().into_iter().find(|row| row["meta_data"]["tokenized_fields"].is_object()).unwrap();
-    let id = row["identity_id"].as_str().unwrap();
-    let (status, body) = client.get(&format!("/proxy/identities/{id}/detokenize/FirstName")).await;
-    assert_eq!(status, 200);
-    assert!(!body["value"].as_str().unwrap().starts_with("tok_"));
 }

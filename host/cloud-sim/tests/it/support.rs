@@ -14,10 +14,19 @@ pub(crate) const ALL: [&str; 4] = ["data:read", "data:write", "alerts:read", "al
 
 /// A simulation with these switches and events that time out soon.
 pub(crate) async fn sim_with(change: impl FnOnce(&mut Switches)) -> CloudSim {
-    let mut switches = Switches { queue_delay_ms: 30, ..Switches::default() };
+    let mut switches = Switches {
+        queue_delay_ms: 30,
+        ..Switches::default()
+    };
     change(&mut switches);
     let event_timeout = Duration::from_millis(1_500);
-    CloudSim::start(Options { switches, event_timeout, ..Options::default() }).await.unwrap()
+    CloudSim::start(Options {
+        switches,
+        event_timeout,
+        ..Options::default()
+    })
+    .await
+    .unwrap()
 }
 
 /// A plain simulation.
@@ -27,8 +36,15 @@ pub(crate) async fn sim() -> CloudSim {
 
 /// An HTTP client that follows nothing.
 pub(crate) fn http() -> reqwest::Client {
-    rustls::crypto::ring::default_provider().install_default().ok();
-    reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).timeout(GUARD).build().unwrap()
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .ok();
+    reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(GUARD)
+        .build()
+        .unwrap()
 }
 
 /// A caller of the Cloud APIs.
@@ -54,12 +70,17 @@ impl Client {
 
     /// The same caller with another key.
     pub(crate) fn with_key(&self, api_key: &str) -> Self {
-        Self { api_key: api_key.to_owned(), ..self.clone() }
+        Self {
+            api_key: api_key.to_owned(),
+            ..self.clone()
+        }
     }
 
     /// A request to exactly this path and query.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, format!("{}{path}", self.base)).bearer_auth(&self.api_key)
+        self.http
+            .request(method, format!("{}{path}", self.base))
+            .bearer_auth(&self.api_key)
     }
 
     /// The same without a key.
@@ -80,12 +101,20 @@ impl Client {
 
     /// Posts to the caller's instance.
     pub(crate) async fn post(&self, path: &str, body: Value) -> (u16, Value) {
-        answer(self.request(Method::POST, &self.on_instance(path)).json(&body)).await
+        answer(
+            self.request(Method::POST, &self.on_instance(path))
+                .json(&body),
+        )
+        .await
     }
 
     /// Puts to the caller's instance.
     pub(crate) async fn put(&self, path: &str, body: Value) -> (u16, Value) {
-        answer(self.request(Method::PUT, &self.on_instance(path)).json(&body)).await
+        answer(
+            self.request(Method::PUT, &self.on_instance(path))
+                .json(&body),
+        )
+        .await
     }
 
     /// Deletes on the caller's instance.
@@ -104,7 +133,9 @@ impl Client {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        tokio::time::timeout(GUARD, waiting).await.expect("the awaited state never came")
+        tokio::time::timeout(GUARD, waiting)
+            .await
+            .expect("the awaited state never came")
     }
 }
 
@@ -126,5 +157,8 @@ pub(crate) async fn until(what: &str, holds: impl Fn() -> bool) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    assert!(tokio::time::timeout(GUARD, waiting).await.is_ok(), "never happened: {what}");
+    assert!(
+        tokio::time::timeout(GUARD, waiting).await.is_ok(),
+        "never happened: {what}"
+    );
 }

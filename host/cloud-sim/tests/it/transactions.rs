@@ -13,7 +13,10 @@ async fn writer() -> (CloudSim, Client) {
 
 async fn new_balance(client: &Client) -> String {
     let body = json!({ "ledger_id": "general_ledger_id", "currency": "USD" });
-    client.post("/proxy/balances", body).await.1["balance_id"].as_str().unwrap().to_owned()
+    client.post("/proxy/balances", body).await.1["balance_id"]
+        .as_str()
+        .unwrap()
+        .to_owned()
 }
 
 async fn balance(client: &Client, id: &str) -> Value {
@@ -35,16 +38,37 @@ async fn a_posted_transaction_is_queued_and_its_child_carries_the_outcome() {
     let (_sim, client) = writer().await;
     let to = new_balance(&client).await;
     let (status, body) = client.post("/proxy/transactions", deposit(&to, "r1")).await;
-    assert_eq!((status, &body["status"], &body["amount"]), (201, &json!("QUEUED"), &json!(100.5)));
-    for field in ["hash", "created_at", "scheduled_for", "skip_queue", "atomic", "overdraft_limit", "inflight_expiry_date"] {
+    assert_eq!(
+        (status, &body["status"], &body["amount"]),
+        (201, &json!("QUEUED"), &json!(100.5))
+    );
+    for field in [
+        "hash",
+        "created_at",
+        "scheduled_for",
+        "skip_queue",
+        "atomic",
+        "overdraft_limit",
+        "inflight_expiry_date",
+    ] {
         assert!(body.get(field).is_some(), "{field}");
     }
     let id = body["transaction_id"].as_str().unwrap();
     let path = format!("/data/transactions?parent_transaction_eq={id}");
     let children = client.get_until(&path, |body| body["total"] == 1).await;
     let child = &children["data"][0];
-    assert_eq!((&child["status"], &child["meta_data"]["QUEUED_PARENT_TRANSACTION"]), (&json!("APPLIED"), &json!(id)));
-    assert_eq!(client.get(&format!("/data/transactions/{id}")).await.1["status"], "QUEUED", "the parent stays");
+    assert_eq!(
+        (
+            &child["status"],
+            &child["meta_data"]["QUEUED_PARENT_TRANSACTION"]
+        ),
+        (&json!("APPLIED"), &json!(id))
+    );
+    assert_eq!(
+        client.get(&format!("/data/transactions/{id}")).await.1["status"],
+        "QUEUED",
+        "the parent stays"
+    );
     assert_eq!(balance(&client, &to).await["balance"], 10_050);
 }
 
@@ -54,8 +78,15 @@ async fn a_queued_transaction_without_cover_is_rejected_in_its_child() {
     let from = new_balance(&client).await;
     let body = json!({ "amount": 5, "currency": "USD", "reference": "r2", "source": from, "destination": "@Fees" });
     let (status, body) = client.post("/proxy/transactions", body).await;
-    assert_eq!((status, &body["precision"]), (201, &json!(100)), "Cloud fills in the precision");
-    let path = format!("/data/transactions?parent_transaction_eq={}", body["transaction_id"].as_str().unwrap());
+    assert_eq!(
+        (status, &body["precision"]),
+        (201, &json!(100)),
+        "Cloud fills in the precision"
+    );
+    let path = format!(
+        "/data/transactions?parent_transaction_eq={}",
+        body["transaction_id"].as_str().unwrap()
+    );
     let children = client.get_until(&path, |body| body["total"] == 1).await;
     assert_eq!(children["data"][0]["status"], "REJECTED");
     assert_eq!(balance(&client, &from).await["balance"], 0);
@@ -65,13 +96,23 @@ async fn a_queued_transaction_without_cover_is_rejected_in_its_child() {
 async fn skipping_the_queue_answers_the_outcome() {
     let (sim, client) = writer().await;
     let to = new_balance(&client).await;
-    let (status, body) = client.post("/proxy/transactions", with(deposit(&to, "r3"), "skip_queue", json!(true))).await;
+    let (status, body) = client
+        .post(
+            "/proxy/transactions",
+            with(deposit(&to, "r3"), "skip_queue", json!(true)),
+        )
+        .await;
     assert_eq!((status, &body["status"]), (201, &json!("APPLIED")));
     assert_eq!(balance(&client, &to).await["balance"], 10_050);
     let poor = json!({ "amount": 500, "currency": "USD", "source": to, "destination": "@Fees", "skip_queue": true });
     let (status, body) = client.post("/proxy/transactions", poor.clone()).await;
     assert_eq!((status, error_code(&body)), (400, "TXN_INSUFFICIENT_FUNDS"));
-    let (status, body) = client.post("/proxy/transactions", with(poor, "source", json!("bln_nobody"))).await;
+    let (status, body) = client
+        .post(
+            "/proxy/transactions",
+            with(poor, "source", json!("bln_nobody")),
+        )
+        .await;
     assert_eq!((status, error_code(&body)), (404, "BAL_NOT_FOUND"));
     sim.set_switches(|switches| switches.asynchronous_transactions = false);
     let (_, body) = client.post("/proxy/transactions", deposit(&to, "r4")).await;
@@ -82,12 +123,28 @@ async fn skipping_the_queue_answers_the_outcome() {
 async fn a_reference_is_used_once_and_filled_in_when_missing() {
     let (_sim, client) = writer().await;
     let to = new_balance(&client).await;
-    assert_eq!(client.post("/proxy/transactions", deposit(&to, "once")).await.0, 201);
-    let (status, body) = client.post("/proxy/transactions", deposit(&to, "once")).await;
-    assert_eq!((status, error_code(&body)), (409, "TXN_DUPLICATE_REFERENCE"));
+    assert_eq!(
+        client
+            .post("/proxy/transactions", deposit(&to, "once"))
+            .await
+            .0,
+        201
+    );
+    let (status, body) = client
+        .post("/proxy/transactions", deposit(&to, "once"))
+        .await;
+    assert_eq!(
+        (status, error_code(&body)),
+        (409, "TXN_DUPLICATE_REFERENCE")
+    );
     let (_, body) = client.get("/data/transactions?reference_eq=once").await;
     assert_eq!(body["total"], 1);
-    let (status, body) = client.post("/proxy/transactions", with(deposit(&to, ""), "reference", Value::Null)).await;
+    let (status, body) = client
+        .post(
+            "/proxy/transactions",
+            with(deposit(&to, ""), "reference", Value::Null),
+        )
+        .await;
     assert_eq!(status, 201);
     assert!(!body["reference"].as_str().unwrap().is_empty());
 }
@@ -97,16 +154,45 @@ async fn amounts_are_whole_numbers_or_decimals_but_not_both_and_not_strings() {
     let (_sim, client) = writer().await;
     let to = new_balance(&client).await;
     let base = deposit(&to, "r5");
-    let (status, body) = client.post("/proxy/transactions", with(base.clone(), "precise_amount", json!("10050"))).await;
+    let (status, body) = client
+        .post(
+            "/proxy/transactions",
+            with(base.clone(), "precise_amount", json!("10050")),
+        )
+        .await;
     assert_eq!((status, error_code(&body)), (400, "GEN_MALFORMED_REQUEST"));
-    let (status, body) = client.post("/proxy/transactions", with(base.clone(), "amount", json!(100.5))).await;
+    let (status, body) = client
+        .post(
+            "/proxy/transactions",
+            with(base.clone(), "amount", json!(100.5)),
+        )
+        .await;
     assert_eq!((status, error_code(&body)), (400, "TXN_VALIDATION_ERROR"));
     assert!(body["errors"].is_string());
-    for (field, value) in [("precise_amount", json!(1.5)), ("precise_amount", json!(0)), ("currency", json!("")), ("source", Value::Null)] {
-        assert_eq!(client.post("/proxy/transactions", with(base.clone(), field, value)).await.0, 400, "{field}");
+    for (field, value) in [
+        ("precise_amount", json!(1.5)),
+        ("precise_amount", json!(0)),
+        ("currency", json!("")),
+        ("source", Value::Null),
+    ] {
+        assert_eq!(
+            client
+                .post("/proxy/transactions", with(base.clone(), field, value))
+                .await
+                .0,
+            400,
+            "{field}"
+        );
     }
-    let wrong_currency = with(with(base, "currency", json!("EUR")), "skip_queue", json!(true));
-    assert_eq!(error_code(&client.post("/proxy/transactions", wrong_currency).await.1), "TXN_VALIDATION_ERROR");
+    let wrong_currency = with(
+        with(base, "currency", json!("EUR")),
+        "skip_queue",
+        json!(true),
+    );
+    assert_eq!(
+        error_code(&client.post("/proxy/transactions", wrong_currency).await.1),
+        "TXN_VALIDATION_ERROR"
+    );
 }
 
 #[tokio::test]
@@ -114,73 +200,13 @@ async fn a_dry_run_previews_with_200_and_leaves_nothing() {
     let (sim, client) = writer().await;
     let to = new_balance(&client).await;
     let before = sim.transactions().len();
-    let (status, body) = client.post("/proxy/transactions", with(deposit(&to, "dry"), "dry_run", json!(true))).await;
+    let (status, body) = client
+        .post(
+            "/proxy/transactions",
+            with(deposit(&to, "dry"), "dry_run", json!(true)),
+        )
+        .await;
     assert_eq!((status, &body["status"]), (200, &json!("APPLIED")));
     assert_eq!(sim.transactions().len(), before);
     assert_eq!(balance(&client, &to).await["balance"], 0);
-}
-
-#[tokio::test]
-async fn inflight_amounts_are_set_aside_until_committed_or_voided() {
-    let (_sim, client) = writer().await;
-    let to = new_balance(&client).await;
-    let inflight = |reference: &str| with(with(deposit(&to, reference), "inflight", json!(true)), "skip_queue", json!(true));
-    let (_, first) = client.post("/proxy/transactions", inflight("i1")).await;
-    assert_eq!(first["status"], "INFLIGHT");
-    let held = balance(&client, &to).await;
-    assert_eq!((&held["balance"], &held["inflight_balance"]), (&json!(0), &json!(10_050)));
-
-    let path = format!("/proxy/transactions/inflight/{}", first["transaction_id"].as_str().unwrap());
-    let (status, part) = client.put(&path, json!({ "status": "commit", "amount": 50.5 })).await;
-    assert_eq!((status, &part["status"], &part["parent_transaction"]), (200, &json!("APPLIED"), &first["transaction_id"]));
-    let (status, rest) = client.put(&path, json!({ "status": "commit" })).await;
-    assert_eq!((status, &rest["precise_amount"]), (200, &json!(5_000)));
-    let done = balance(&client, &to).await;
-    assert_eq!((&done["balance"], &done["inflight_balance"]), (&json!(10_050), &json!(0)));
-    assert_eq!(client.put(&path, json!({ "status": "commit" })).await.0, 409);
-
-    let (_, second) = client.post("/proxy/transactions", inflight("i2")).await;
-    let path = format!("/proxy/transactions/inflight/{}", second["transaction_id"].as_str().unwrap());
-    let (status, body) = client.put(&path, json!({ "status": "void" })).await;
-    assert_eq!((status, &body["status"]), (200, &json!("VOID")));
-    assert_eq!(client.put(&path, json!({ "status": "void" })).await.0, 409);
-    assert_eq!(balance(&client, &to).await["inflight_balance"], 0);
-    assert_eq!(client.put(&path, json!({ "status": "burn" })).await.0, 400);
-    assert_eq!(client.put("/proxy/transactions/inflight/txn_nobody", json!({ "status": "void" })).await.0, 404);
-}
-
-#[tokio::test]
-async fn a_refund_goes_back_once() {
-    let (_sim, client) = writer().await;
-    let to = new_balance(&client).await;
-    let (_, body) = client.post("/proxy/transactions", with(deposit(&to, "rf"), "skip_queue", json!(true))).await;
-    let path = format!("/proxy/refund-transaction/{}", body["transaction_id"].as_str().unwrap());
-    let (status, refund) = client.post(&path, json!({})).await;
-    assert_eq!((status, &refund["source"], &refund["destination"]), (201, &json!(to), &json!("@World")));
-    assert_eq!(balance(&client, &to).await["balance"], 0);
-    assert_eq!(client.post(&path, json!({})).await.0, 409);
-    assert_eq!(client.post("/proxy/refund-transaction/txn_nobody", json!({})).await.0, 404);
-}
-
-#[tokio::test]
-async fn an_atomic_batch_is_all_or_nothing_and_another_keeps_what_went_well() {
-    let (sim, client) = writer().await;
-    let to = new_balance(&client).await;
-    let now = |reference: &str| with(deposit(&to, reference), "skip_queue", json!(true));
-    let batch = |atomic: bool| json!({ "atomic": atomic, "transactions": [now("b1"), now("b2"), now("b1")] });
-    let before = sim.transactions().len();
-    let (status, body) = client.post("/proxy/transactions/bulk", batch(true)).await;
-    assert_eq!((status, error_code(&body)), (409, "TXN_DUPLICATE_REFERENCE"));
-    assert_eq!((sim.transactions().len(), &balance(&client, &to).await["balance"]), (before, &json!(0)));
-    assert_eq!(client.post("/proxy/transactions/bulk", batch(false)).await.0, 409);
-    assert_eq!(balance(&client, &to).await["balance"], 20_100);
-
-    let (status, body) = client.post("/proxy/transactions/bulk", json!({ "transactions": [now("b3"), now("b4")] })).await;
-    assert_eq!((status, &body["transaction_count"]), (201, &json!(2)));
-    let batch_id = body["batch_id"].as_str().unwrap();
-    let (_, members) = client.get(&format!("/data/transactions?parent_transaction_eq={batch_id}")).await;
-    assert_eq!(members["total"], 2);
-    let (status, _) = client.post(&format!("/proxy/{batch_id}/metadata"), json!({ "meta_data": { "run": 1 } })).await;
-    assert_eq!(status, 200);
-    assert_eq!(client.post("/proxy/transactions/bulk", json!({ "transactions": [] })).await.0, 400);
 }

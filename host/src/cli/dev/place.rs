@@ -18,14 +18,16 @@ const FILE: &str = "secrets.env";
 pub(super) fn secrets() -> anyhow::Result<Secrets> {
     let from_environment = Secrets::read(&environment())?;
     let complete = from_environment.master_keys.is_some()
-        && (from_environment.session_secrets.is_some() || from_environment.session_secret.is_some());
+        && (from_environment.session_secrets.is_some()
+            || from_environment.session_secret.is_some());
     if complete {
         return Ok(from_environment);
     }
     std::fs::create_dir_all(FOLDER).with_context(|| format!("making the folder {FOLDER}"))?;
     let path = Path::new(FOLDER).join(FILE);
     if !path.exists() {
-        make(&path).with_context(|| format!("making the secrets of development in {}", path.display()))?;
+        make(&path)
+            .with_context(|| format!("making the secrets of development in {}", path.display()))?;
     }
     let text = std::fs::read_to_string(&path).map(Zeroizing::new);
     let text = text.with_context(|| format!("reading {}", path.display()))?;
@@ -39,10 +41,19 @@ pub(super) fn secrets() -> anyhow::Result<Secrets> {
 
 /// Writes new secrets beside their place and renames them there, so that a crash leaves no half file.
 fn make(path: &Path) -> std::io::Result<()> {
-    let mut text = Zeroizing::new("# Secrets of development. Made by `airlock dev`; keep them out of version control.\n".to_owned());
-    for (variable, letter) in [("AIRLOCK_MASTER_KEYS", 'k'), ("AIRLOCK_SESSION_SECRETS", 's')] {
+    let mut text = Zeroizing::new(
+        "# Secrets of development. Made by `airlock dev`; keep them out of version control.\n"
+            .to_owned(),
+    );
+    for (variable, letter) in [
+        ("AIRLOCK_MASTER_KEYS", 'k'),
+        ("AIRLOCK_SESSION_SECRETS", 's'),
+    ] {
         let key = SecretList::generate(letter, 1);
-        #[expect(clippy::disallowed_methods, reason = "the file is where these secrets are kept")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the file is where these secrets are kept"
+        )]
         let line = Zeroizing::new(format!("{variable}={}\n", key.expose_secret()));
         text.push_str(&line);
     }

@@ -5,7 +5,10 @@ use super::*;
 const NOW: UnixMillis = UnixMillis::new(1_700_000_000_000);
 
 fn signer() -> Signer {
-    Signer(Arc::new(vec![("k1".to_owned(), Zeroizing::new(b"0123456789abcdef0123456789abcdef".to_vec()))]))
+    Signer(Arc::new(vec![(
+        "k1".to_owned(),
+        Zeroizing::new(b"0123456789abcdef0123456789abcdef".to_vec()),
+    )]))
 }
 
 fn claims() -> LaunchClaims {
@@ -30,7 +33,10 @@ fn the_published_vector_holds() {
     );
     let token = signer().sign(Kind::Launch, &payload);
     assert!(token.starts_with("al1.k1."));
-    assert!(token.ends_with(".w7LVL8jq7Wpw1IFaL3iJQsK9bnAE0U4T-rRk0JiycfM"), "{token}");
+    assert!(
+        token.ends_with(".w7LVL8jq7Wpw1IFaL3iJQsK9bnAE0U4T-rRk0JiycfM"),
+        "{token}"
+    );
 }
 
 #[test]
@@ -39,7 +45,10 @@ fn t4_a_launch_lives_two_minutes_to_the_millisecond() {
     let last = NOW.plus(Duration::from_millis(119_999));
     assert!(signer().verify_launch(token.as_str(), last).is_ok());
     let over = NOW.plus(LAUNCH_LIFE);
-    assert_eq!(signer().verify_launch(token.as_str(), over).unwrap_err(), TokenError::Expired);
+    assert_eq!(
+        signer().verify_launch(token.as_str(), over).unwrap_err(),
+        TokenError::Expired
+    );
     assert!(signer().verify_launch_any_age(token.as_str(), over).is_ok());
 }
 
@@ -50,12 +59,16 @@ fn t4_a_session_lives_fifteen_minutes_at_most_whatever_is_asked() {
     let session = signer().issue_session(&launch, NOW, Duration::from_secs(86_400));
     assert_eq!(session.expires(), NOW.plus(LONGEST_SESSION));
     let last = NOW.plus(LONGEST_SESSION - Duration::from_millis(1));
-    let verified = signer().verify_session(session.cookie_value(), last).unwrap();
+    let verified = signer()
+        .verify_session(session.cookie_value(), last)
+        .unwrap();
     assert_eq!(verified.sid(), session.sid());
     assert_eq!(verified.launch_jti(), launch.jti());
     assert_ne!(verified.log_name(), verified.sid().as_str());
     assert_eq!(
-        signer().verify_session(session.cookie_value(), NOW.plus(LONGEST_SESSION)).unwrap_err(),
+        signer()
+            .verify_session(session.cookie_value(), NOW.plus(LONGEST_SESSION))
+            .unwrap_err(),
         TokenError::Expired
     );
 }
@@ -71,33 +84,76 @@ fn t1_every_edited_bit_every_truncation_and_every_wrong_kind_is_refused() {
         }
     }
     for length in 0..token.len() {
-        assert!(signer().verify_launch(&token[..length], NOW).is_err(), "length {length}");
+        assert!(
+            signer().verify_launch(&token[..length], NOW).is_err(),
+            "length {length}"
+        );
     }
     assert!(signer().verify_session(&token, NOW).is_err());
-    assert!(signer().verify_session(&token.replacen("al1", "as1", 1), NOW).is_err());
-    assert!(signer().verify_launch(&token.replacen(".k1.", ".k2.", 1), NOW).is_err());
-    assert!(signer().verify_launch(&format!("{token}{}", "A".repeat(1024)), NOW).is_err());
+    assert!(
+        signer()
+            .verify_session(&token.replacen("al1", "as1", 1), NOW)
+            .is_err()
+    );
+    assert!(
+        signer()
+            .verify_launch(&token.replacen(".k1.", ".k2.", 1), NOW)
+            .is_err()
+    );
+    assert!(
+        signer()
+            .verify_launch(&format!("{token}{}", "A".repeat(1024)), NOW)
+            .is_err()
+    );
 }
 
 #[test]
 fn i37_signed_tokens_with_a_long_life_or_from_the_future_are_refused() {
     let sign = |now: i64, life: u64| {
-        let payload =
-            payload(Kind::Launch, &claims(), now, Duration::from_secs(life), random_jti(), None);
+        let payload = payload(
+            Kind::Launch,
+            &claims(),
+            now,
+            Duration::from_secs(life),
+            random_jti(),
+            None,
+        );
         signer().sign(Kind::Launch, &payload)
     };
-    assert!(signer().verify_launch(&sign(1_700_000_000, 121), NOW).is_err());
-    assert!(signer().verify_launch(&sign(1_700_000_006, 120), NOW).is_err());
-    assert!(signer().verify_launch(&sign(1_700_000_005, 120), NOW).is_ok());
-    assert!(signer().verify_launch(&sign(1_700_000_000, 0), NOW).is_err());
+    assert!(
+        signer()
+            .verify_launch(&sign(1_700_000_000, 121), NOW)
+            .is_err()
+    );
+    assert!(
+        signer()
+            .verify_launch(&sign(1_700_000_006, 120), NOW)
+            .is_err()
+    );
+    assert!(
+        signer()
+            .verify_launch(&sign(1_700_000_005, 120), NOW)
+            .is_ok()
+    );
+    assert!(
+        signer()
+            .verify_launch(&sign(1_700_000_000, 0), NOW)
+            .is_err()
+    );
 }
 
 #[test]
 fn a_session_secret_must_be_long_and_not_one_letter_over_and_over() {
     for text in ["short", &"a".repeat(40), ""] {
-        assert!(Signer::from_session_secret(&text.to_owned().into()).is_none(), "{text:?}");
+        assert!(
+            Signer::from_session_secret(&text.to_owned().into()).is_none(),
+            "{text:?}"
+        );
     }
-    assert!(Signer::from_session_secret(&"0123456789abcdef0123456789abcdef".to_owned().into()).is_some());
+    assert!(
+        Signer::from_session_secret(&"0123456789abcdef0123456789abcdef".to_owned().into())
+            .is_some()
+    );
 }
 
 #[test]
@@ -106,5 +162,8 @@ fn k8_nothing_prints_a_token() {
     let launch = signer().verify_launch(token.as_str(), NOW).unwrap();
     let session = signer().issue_session(&launch, NOW, LONGEST_SESSION);
     let printed = format!("{token:?} {session:?} {:?}", signer());
-    assert!(!printed.contains("al1.") && !printed.contains("as1."), "{printed}");
+    assert!(
+        !printed.contains("al1.") && !printed.contains("as1."),
+        "{printed}"
+    );
 }

@@ -1,0 +1,194 @@
+//! For tests: tiny guests written as core modules, and a runtime over real lower floors that serves one install.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use wit_component::{ComponentEncoder, StringEncoding};
+
+use super::*;
+use crate::cloud::{CloudSettings, Transport};
+use crate::install::{ActiveInstall, Event, Installs, LaunchRequest};
+use crate::model::{InstallId, ManualClock, UnixMillis};
+use crate::secret::{Keyring, SecretList};
+use crate::store::Database;
+use crate::store::installs::Proof;
+
+/// The time that every test begins at.
+pub(super) const NOW: UnixMillis = UnixMillis::new(1_776_000_000_000);
+
+const WIT: &str = include_str!("../../../wit/app.wit");
+
+/// A guest as a core module: `handle` has the body given, with an address in `$ret` to write the answer to. It answers 200
+/// without headers and body unless the body writes otherwise.
+///
+/// An answer is five numbers from `$ret` on: status (2 bytes of the first four), address and number of the headers,
+/// address and length of the body.
+pub(super) struct Guest<'a> {
+    /// Imports, which stand before everything else.
+    pub(super) imports: &'a str,
+    /// More fields of the module.
+    pub(super) fields: &'a str,
+    /// Instructions of `handle`.
+    pub(super) handle: &'a str,
+    /// `app` or `custom-app`.
+    pub(super) world: &'a str,
+}
+
+impl Default for Guest<'_> {
+    fn default() -> Self {
+        Self { imports: "", fields: "", handle: "", world: "app" }
+    }
+}
+
+impl Guest<'_> {
+    /// The component.
+    pub(super) fn component(&self) -> Vec<u8> {
+        let text = format!(
+            r#"(module
+                {}
+                (memory (export "memory") 2)
+                (global $ret i32 (i32.const 1024))
+                (global $heap (mut i32) (i32.const 65536))
+                (data (i32.const 1024) "\c8\00\00\00")
+                {}
+                (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+                    (global.set $heap (i32.and (i32.add (global.get $heap) (i32.const 7)) (i32.const -8)))
+                    (global.get $heap)
+                    (global.set $heap (i32.add (global.get $heap) (local.get 3))))
+                (func (export "blnk:app/portal@0.1.0#handle")
+                    (param i32 i32 i32 i32 i32 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+                    (local $i i32)
+                    {}
+                    (global.get $ret)))"#,
+            self.imports, self.fields, self.handle
+        );
+        let mut module = wat::parse_str(text).unwrap();
+        let mut resolve = wit_parser::Resolve::default();
+        let package = resolve.push_str("app.wit", WIT).unwrap();
+        let world = resolve.select_world(&[package], Some(self.world)).unwrap();
+        wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+        ComponentEncoder::default().module(&module).unwrap().encode().unwrap()
+    }
+}
+
+/// A guest whose `handle` has this body.
+pub(super) fn guest(handle: &str) -> Vec<u8> {
+    Guest { handle, ..Guest::default() }.component()
+}
+
+/// Lays a package into a folder of packages.
+pub(super) fn lay(plugins: &Path, slug: &str, manifest: &str, component: &[u8]) -> PathBuf {
+    let folder = plugins.join(slug);
+    std::fs::create_dir_all(folder.join("ui")).unwrap();
+    std::fs::write(folder.join("app.toml"), format!("name = \"A\"\nversion = \"1.0.0\"\n{manifest}")).unwrap();
+    std::fs::write(folder.join("app.wasm"), component).unwrap();
+    std::fs::write(folder.join("ui/index.html"), "<p>").unwrap();
+    folder
+}
+
+/// A runtime over a database of its own, with one install of the app `kyc`.
+pub(super) struct World {
+    pub(super) runtime: Runtime,
+    pub(super) install: ActiveInstall,
+    pub(super) plugins: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+impl World {
+    /// With default limits.
+    pub(super) async fn new(granted: &[&str]) -> Self {
+        Self::with(granted, RuntimeSettings::default()).await
+    }
+
+    /// With settings; the pool is small in any case, so that many tests fit into one process.
+    pub(super) async fn with(granted: &[&str], settings: RuntimeSettings) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(NOW));
+        let database = Database::open(&folder.path().join("test.db")).await.unwrap();
+        let roots = SecretList::parse('k', &SecretList::generate('k', 1)).unwrap();
+        let keyring = Arc::new(Keyring::new(roots).unwrap());
+        let installs =
+            Installs::open(database.clone(), keyring.clone(), clock.clone(), BTreeMap::new()).await.unwrap();
+        let install = install(&installs, granted).await;
+        // A port that nobody listens on: calls that get through are answered `unavailable`.
+        let cloud = CloudSettings {
+            api_url: "http://127.0.0.1:9".parse().unwrap(),
+            instance_id_on_alerts: true,
+            allow_detokenize: false,
+        };
+        let services = Services {
+            cloud: Cloud::new(Transport::new(cloud).unwrap(), installs),
+            guest_store: GuestStore::new(database, keyring, clock.clone()),
+            clock,
+        };
+        let settings = RuntimeSettings { concurrent_calls: 20, guest_threads: Some(1), ..settings };
+        let plugins = folder.path().join("plugins");
+        std::fs::create_dir(&plugins).unwrap();
+        Self { runtime: Runtime::new(settings, services).unwrap(), install, plugins, _folder: folder }
+    }
+
+    /// Loads a guest as the app `kyc`, which must succeed.
+    pub(super) async fn load(&self, manifest: &str, component: &[u8]) {
+        lay(&self.plugins, "kyc", manifest, component);
+        self.runtime.load_folder(&self.plugins).await;
+        let app = self.app();
+        assert_eq!((app.status(), app.reason()), (AppStatus::Serving, None));
+    }
+
+    /// The app `kyc`.
+    pub(super) fn app(&self) -> Arc<App> {
+        self.runtime.registry().find(&Slug::parse("kyc").unwrap()).unwrap()
+    }
+
+    /// Sends a request.
+    pub(super) async fn call(&self, method: &str) -> (Result<GuestResponse, CallFailure>, CallReport) {
+        self.runtime.handle_with_report(&self.install, session(), request(method)).await
+    }
+
+    /// Sends a GET that must be answered, and answers its body.
+    pub(super) async fn body(&self) -> Vec<u8> {
+        self.call("GET").await.0.unwrap().body
+    }
+
+    /// Sends a GET that must fail.
+    pub(super) async fn failure(&self) -> (CallFailure, CallReport) {
+        let (result, report) = self.call("GET").await;
+        (result.unwrap_err(), report)
+    }
+}
+
+/// One portal call with default limits against a guest whose `handle` has this body.
+pub(super) async fn outcome_of(handle: &str) -> (Result<GuestResponse, CallFailure>, CallReport) {
+    let world = World::new(&[]).await;
+    world.load("", &guest(handle)).await;
+    world.call("GET").await
+}
+
+pub(super) fn session() -> GuestSession {
+    GuestSession { id: "session".to_owned(), user_id: None, expires_at: NOW.unsigned() + 1000 }
+}
+
+pub(super) fn request(method: &str) -> GuestRequest {
+    GuestRequest {
+        method: method.to_owned(),
+        path: vec!["me".to_owned()],
+        query: Vec::new(),
+        headers: Vec::new(),
+        body: Vec::new(),
+    }
+}
+
+async fn install(installs: &Installs, granted: &[&str]) -> ActiveInstall {
+    let slug = Slug::parse("kyc").unwrap();
+    let event = serde_json::json!({
+        "installed_app_id": "instapp_1", "app_id": "app_1", "instance_id": "instance_1", "organization_id": "org_1",
+        "api_key": "blnk_test_0123456789abcdef", "granted_permissions": granted,
+        "idempotency_key": "install:instapp_1",
+    });
+    let event = Event::parse(event.to_string().as_bytes(), None).unwrap();
+    installs.receive(&slug, event).await.unwrap();
+    let attempt = installs.provable(&InstallId::parse("instapp_1").unwrap(), 1).await.unwrap().unwrap();
+    installs.accept(&attempt, Proof::Answered, None).await.unwrap();
+    let launch = br#"{"installed_app_id":"instapp_1","app_id":"app_1","instance_id":"instance_1"}"#;
+    installs.active_for(&LaunchRequest::parse(slug, launch).unwrap()).await.ok().unwrap()
+}
