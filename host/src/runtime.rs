@@ -137,11 +137,14 @@ impl Runtime {
             .chain([memory(&settings.limits)])
             .max()
             .unwrap_or_default();
-        let engine =
-            Engine::new(&EngineSettings { max_memory_bytes, concurrent_calls: settings.concurrent_calls })?;
-        let linker =
-            host::linker(&engine).map_err(|error| anyhow!("linking the host's functions: {error:#}"))?;
-        let threads = GuestThreads::start(settings.guest_threads).context("starting the guests' threads")?;
+        let engine = Engine::new(&EngineSettings {
+            max_memory_bytes,
+            concurrent_calls: settings.concurrent_calls,
+        })?;
+        let linker = host::linker(&engine)
+            .map_err(|error| anyhow!("linking the host's functions: {error:#}"))?;
+        let threads =
+            GuestThreads::start(settings.guest_threads).context("starting the guests' threads")?;
         let running = Arc::new(Semaphore::new(settings.concurrent_calls as usize));
         Ok(Self(Arc::new(Inner {
             settings,
@@ -209,7 +212,9 @@ impl Runtime {
     async fn tell(&self, tenant: &Tenant, ask: Ask) -> HookOutcome {
         match call::run(&self.0, tenant, ask).await.0 {
             Ok(Answer::Hook(outcome)) => outcome,
-            Ok(Answer::Portal(_)) => HookOutcome::GiveUp("the hook answered like a portal".to_owned()),
+            Ok(Answer::Portal(_)) => {
+                HookOutcome::GiveUp("the hook answered like a portal".to_owned())
+            }
             Err(failure) => HookOutcome::Retry(failure.to_string()),
         }
     }

@@ -51,7 +51,10 @@ impl Drop for InstallPermit {
         drop(self.permit.take());
         let mut installs = self.admission.installs();
         // Only the map holds it: nobody runs or waits for this install.
-        if installs.get(&self.install).is_some_and(|semaphore| Arc::strong_count(semaphore) == 1) {
+        if installs
+            .get(&self.install)
+            .is_some_and(|semaphore| Arc::strong_count(semaphore) == 1)
+        {
             installs.remove(&self.install);
         }
     }
@@ -87,7 +90,11 @@ impl Admission {
     fn begin_waiting(&self) -> Result<Waiting<'_>, Busy> {
         let waits = self.waiting.fetch_add(1, Relaxed);
         let waiting = Waiting(&self.waiting);
-        if waits >= self.max_waiting { Err(Busy) } else { Ok(waiting) }
+        if waits >= self.max_waiting {
+            Err(Busy)
+        } else {
+            Ok(waiting)
+        }
     }
 
     /// The right to run a portal call: at once, or after at most `patience` in the queue.
@@ -113,7 +120,11 @@ impl Admission {
                 Arc::clone(&self.running).try_acquire_owned(),
                 Arc::clone(&self.host).try_acquire_owned(),
             ) {
-                return Ok(Permit { _host: host, _app: app, _install: Some(of_install) });
+                return Ok(Permit {
+                    _host: host,
+                    _app: app,
+                    _install: Some(of_install),
+                });
             }
         }
         let _waiting = self.begin_waiting()?;
@@ -127,7 +138,11 @@ impl Admission {
         })
         .await;
         match acquired {
-            Ok(Some((app, host))) => Ok(Permit { _host: host, _app: app, _install: Some(of_install) }),
+            Ok(Some((app, host))) => Ok(Permit {
+                _host: host,
+                _app: app,
+                _install: Some(of_install),
+            }),
             _ => Err(Busy),
         }
     }
@@ -137,7 +152,11 @@ impl Admission {
         let acquired = tokio::time::timeout(patience, async {
             let app = Arc::clone(&self.background).acquire_owned().await.ok()?;
             let host = Arc::clone(&self.host).acquire_owned().await.ok()?;
-            Some(Permit { _host: host, _app: app, _install: None })
+            Some(Permit {
+                _host: host,
+                _app: app,
+                _install: None,
+            })
         });
         acquired.await.ok().flatten().ok_or(Busy)
     }
@@ -148,7 +167,11 @@ mod tests {
     use super::*;
 
     fn admission(running: usize, waiting: usize) -> Arc<Admission> {
-        let limits = Limits { running, waiting, ..Limits::default() };
+        let limits = Limits {
+            running,
+            waiting,
+            ..Limits::default()
+        };
         Arc::new(Admission::new(Arc::new(Semaphore::new(100)), &limits))
     }
 
@@ -178,13 +201,21 @@ mod tests {
         let _other = admission.portal(&b, SHORT).await.unwrap();
         let queued = tokio::spawn({
             let (admission, c) = (Arc::clone(&admission), c.clone());
-            async move { admission.portal(&c, Duration::from_secs(60)).await.map(|_| ()) }
+            async move {
+                admission
+                    .portal(&c, Duration::from_mins(1))
+                    .await
+                    .map(|_| ())
+            }
         });
         while admission.waiting.load(Relaxed) == 0 {
             tokio::task::yield_now().await;
         }
         // An hour of patience: only a refusal at once can end this test.
-        assert_eq!(admission.portal(&c, Duration::from_secs(3600)).await.err(), Some(Busy));
+        assert_eq!(
+            admission.portal(&c, Duration::from_hours(1)).await.err(),
+            Some(Busy)
+        );
         drop(held);
         assert_eq!(queued.await.unwrap(), Ok(()));
     }

@@ -23,24 +23,37 @@ type Ended = (Result<Answer, CallFailure>, CallReport);
 pub(super) async fn run(runtime: &Inner, tenant: &Tenant, ask: Ask) -> Ended {
     let refused = |failure: CallFailure| (Err(failure), CallReport::default());
     let Some(app) = runtime.registry.find(tenant.slug()) else {
-        return refused(CallFailure::NotServing { reason: "there is no such app on this host".to_owned() });
+        return refused(CallFailure::NotServing {
+            reason: "there is no such app on this host".to_owned(),
+        });
     };
     let Some(plugin) = app.plugin() else {
-        return refused(CallFailure::NotServing { reason: app.reason().unwrap_or("it is off").to_owned() });
+        return refused(CallFailure::NotServing {
+            reason: app.reason().unwrap_or("it is off").to_owned(),
+        });
     };
     let (plugin, limits) = (Arc::clone(plugin), limits_of(plugin, &ask).clone());
     if !matches!(ask, Ask::Portal(..)) && plugin.lifecycle().is_none() {
-        return (Ok(Answer::Hook(guest::HookOutcome::NotExported)), CallReport::default());
+        return (
+            Ok(Answer::Hook(guest::HookOutcome::NotExported)),
+            CallReport::default(),
+        );
     }
     let permit = match &ask {
-        Ask::Portal(..) => app.admission().portal(tenant.install_id(), limits.wall).await,
+        Ask::Portal(..) => {
+            app.admission()
+                .portal(tenant.install_id(), limits.wall)
+                .await
+        }
         Ask::Installed(_) | Ask::Uninstalled(_) => app.admission().background(limits.wall).await,
     };
     let Ok(permit) = permit else {
         return refused(CallFailure::Busy);
     };
     let Some(call_id) = random_call_id() else {
-        return refused(CallFailure::NotServing { reason: "the operating system gave no random bytes".to_owned() });
+        return refused(CallFailure::NotServing {
+            reason: "the operating system gave no random bytes".to_owned(),
+        });
     };
     let engine = runtime.engine.clone();
     let binding = bind(runtime, tenant, &plugin, &limits, &ask, call_id);
@@ -59,7 +72,9 @@ pub(super) async fn run(runtime: &Inner, tenant: &Tenant, ask: Ask) -> Ended {
         ended
     });
     // A panic has written its own line.
-    AbortOnDropHandle::new(task).await.unwrap_or_else(|_| refused(CallFailure::Trap))
+    AbortOnDropHandle::new(task)
+        .await
+        .unwrap_or_else(|_| refused(CallFailure::Trap))
 }
 
 fn limits_of<'a>(plugin: &'a Plugin, ask: &Ask) -> &'a CallLimits {
@@ -133,8 +148,12 @@ fn random_call_id() -> Option<String> {
     use std::fmt::Write as _;
     let mut bytes = [0_u8; 12];
     getrandom::fill(&mut bytes).ok()?;
-    Some(bytes.iter().fold(String::with_capacity(24), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    }))
+    Some(
+        bytes
+            .iter()
+            .fold(String::with_capacity(24), |mut text, byte| {
+                let _ = write!(text, "{byte:02x}");
+                text
+            }),
+    )
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio::time::Instant;
+use wasmtime::component::ResourceTableError;
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
 
 use super::engine::{Engine, Stop};
@@ -12,7 +13,7 @@ use super::host::bindings::exports::blnk::app::portal;
 use super::host::{Binding, CallShape, CallState};
 use super::limits::CallLimits;
 use super::meter::metered;
-use super::plugin::{Plugin, quote};
+use super::plugin::{Plugin, quote_lines};
 use super::record::CallRecord;
 
 mod answer;
@@ -142,7 +143,10 @@ pub(super) struct Failed {
 
 impl Failed {
     pub(super) fn new(failure: CallFailure, detail: impl Into<String>) -> Self {
-        Self { failure, detail: detail.into() }
+        Self {
+            failure,
+            detail: detail.into(),
+        }
     }
 }
 
@@ -191,7 +195,10 @@ pub(super) async fn run(
     match result {
         Ok(Ok(raw)) => raw.checked(plugin.limits().response_bytes),
         Ok(Err(error)) => Err(classified(&error, meter.memory_was_refused())),
-        Err(_) => Err(Failed::new(CallFailure::Wall, format!("it ran longer than {:?}", limits.wall))),
+        Err(_) => Err(Failed::new(
+            CallFailure::Wall,
+            format!("it ran longer than {:?}", limits.wall),
+        )),
     }
 }
 
@@ -210,7 +217,11 @@ impl Raw {
     }
 }
 
-async fn ask_guest(plugin: &Plugin, store: &mut Store<CallState>, ask: Ask) -> wasmtime::Result<Raw> {
+async fn ask_guest(
+    plugin: &Plugin,
+    store: &mut Store<CallState>,
+    ask: Ask,
+) -> wasmtime::Result<Raw> {
     let instance = plugin.instance_pre().instantiate_async(&mut *store).await?;
     let lifecycle = match (&ask, plugin.lifecycle()) {
         (Ask::Portal(..), _) => None,
@@ -220,15 +231,21 @@ async fn ask_guest(plugin: &Plugin, store: &mut Store<CallState>, ask: Ask) -> w
     match (ask, lifecycle) {
         (Ask::Portal(session, request), _) => {
             let guest = plugin.portal().load(&mut *store, &instance)?;
-            let response = guest.call_handle(store, &told_session(session), &told_request(request)).await?;
+            let response = guest
+                .call_handle(store, &told_session(session), &told_request(request))
+                .await?;
             Ok(Raw::Portal(response))
         }
         (Ask::Installed(delivery), Some(guest)) => {
-            let outcome = guest.call_installed(store, &told_delivery(delivery)).await?;
+            let outcome = guest
+                .call_installed(store, &told_delivery(delivery))
+                .await?;
             Ok(Raw::Hook(hook_outcome(outcome)))
         }
         (Ask::Uninstalled(delivery), Some(guest)) => {
-            let outcome = guest.call_uninstalled(store, &told_delivery(delivery)).await?;
+            let outcome = guest
+                .call_uninstalled(store, &told_delivery(delivery))
+                .await?;
             Ok(Raw::Hook(hook_outcome(outcome)))
         }
         (_, None) => Ok(Raw::Hook(HookOutcome::NotExported)),
@@ -236,7 +253,11 @@ async fn ask_guest(plugin: &Plugin, store: &mut Store<CallState>, ask: Ask) -> w
 }
 
 fn told_session(session: GuestSession) -> portal::Session {
-    portal::Session { id: session.id, user_id: session.user_id, expires_at: session.expires_at }
+    portal::Session {
+        id: session.id,
+        user_id: session.user_id,
+        expires_at: session.expires_at,
+    }
 }
 
 fn told_request(request: GuestRequest) -> http_types::Request {
@@ -252,7 +273,10 @@ fn told_request(request: GuestRequest) -> http_types::Request {
 }
 
 fn told_delivery(delivery: Delivery) -> delivery::Delivery {
-    delivery::Delivery { id: delivery.id, attempt: delivery.attempt }
+    delivery::Delivery {
+        id: delivery.id,
+        attempt: delivery.attempt,
+    }
 }
 
 fn hook_outcome(outcome: Result<(), delivery::Failure>) -> HookOutcome {
@@ -279,22 +303,42 @@ fn classified(error: &wasmtime::Error, memory_was_refused: bool) -> Failed {
         CallFailure::Memory
     } else if error.is::<Trap>() || error.is::<wasmtime_wasi::I32Exit>() {
         CallFailure::Trap
+    } else if matches!(error.downcast_ref(), Some(ResourceTableError::Full)) {
+        CallFailure::Limit
     } else {
         classified_by_text(error)
     };
-    Failed::new(failure, quote(error))
+    Failed::new(failure, cause_first(error))
+}
+
+/// The cause before the trace through the guest's functions, which may be long enough to be cut.
+fn cause_first(error: &wasmtime::Error) -> String {
+    let mut chain: Vec<_> = error.chain().map(ToString::to_string).collect();
+    chain.reverse();
+    quote_lines(&chain)
 }
 
 /// Wasmtime's other refusals have no types of their own.
 fn classified_by_text(error: &wasmtime::Error) -> CallFailure {
     let text = format!("{error:#}");
-    // Data lifted from the guest at once, handles in the store's table, resources in the host's.
-    let limits = ["fuel allocated for hostcalls", "too many component handles", "resource table has no free keys"];
-    if limits.iter().any(|limit| text.contains(limit)) {
+    // Data lifted from the guest at once, handles in the store's table.
+    if ["fuel allocated for hostcalls", "handle limit exceeded"]
+        .iter()
+        .any(|limit| text.contains(limit))
+    {
         return CallFailure::Limit;
     }
     // Strings that are not UTF-8, pointers out of bounds, cases that a variant does not have.
-    let outputs = ["utf-8", "utf8", "utf-16", "out of bounds", "discriminant", "not aligned", "not a valid", "invalid"];
+    let outputs = [
+        "utf-8",
+        "utf8",
+        "utf-16",
+        "out of bounds",
+        "discriminant",
+        "not aligned",
+        "not a valid",
+        "invalid",
+    ];
     let lower = text.to_ascii_lowercase();
     if outputs.iter().any(|output| lower.contains(output)) {
         return CallFailure::BadOutput;

@@ -56,7 +56,14 @@ impl GuestLog {
         max_bytes: usize,
         max_line: usize,
     ) -> Self {
-        Self(Arc::new(Inner { app, install, call_id, max_bytes, max_line, state: Mutex::default() }))
+        Self(Arc::new(Inner {
+            app,
+            install,
+            call_id,
+            max_bytes,
+            max_line,
+            state: Mutex::default(),
+        }))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -87,14 +94,17 @@ impl GuestLog {
         }
         if state.written.saturating_add(line.len()) > self.0.max_bytes {
             state.full = true;
-            self.emit(&mut state, Level::Warn, "[the call has used up its share of the log; the rest was dropped]");
+            self.emit(
+                &mut state,
+                Level::Warn,
+                "[the call has used up its share of the log; the rest was dropped]",
+            );
             return;
         }
         state.written = state.written.saturating_add(line.len());
         self.emit(&mut state, level, &line);
     }
 
-    #[cfg_attr(not(test), expect(clippy::unused_self, reason = "tests keep the lines"))]
     fn emit(&self, state: &mut State, level: Level, line: &str) {
         let inner = &self.0;
         let app = inner.app.as_str();
@@ -102,10 +112,18 @@ impl GuestLog {
         let call = inner.call_id.as_str();
         // The level of an event is fixed where it is written, so there are four.
         match level {
-            Level::Debug => tracing::debug!(target: "airlock::guest", source = "guest", app, install, call, "{line}"),
-            Level::Info => tracing::info!(target: "airlock::guest", source = "guest", app, install, call, "{line}"),
-            Level::Warn => tracing::warn!(target: "airlock::guest", source = "guest", app, install, call, "{line}"),
-            Level::Error => tracing::error!(target: "airlock::guest", source = "guest", app, install, call, "{line}"),
+            Level::Debug => {
+                tracing::debug!(target: "airlock::guest", source = "guest", app, install, call, "{line}");
+            }
+            Level::Info => {
+                tracing::info!(target: "airlock::guest", source = "guest", app, install, call, "{line}");
+            }
+            Level::Warn => {
+                tracing::warn!(target: "airlock::guest", source = "guest", app, install, call, "{line}");
+            }
+            Level::Error => {
+                tracing::error!(target: "airlock::guest", source = "guest", app, install, call, "{line}");
+            }
         }
         #[cfg(test)]
         state.lines.push((level, line.to_owned()));
@@ -167,7 +185,11 @@ pub(crate) struct GuestOutput {
 
 impl GuestOutput {
     pub(crate) fn new(log: GuestLog, level: Level) -> Self {
-        Self { log, level, begun: Arc::default() }
+        Self {
+            log,
+            level,
+            begun: Arc::default(),
+        }
     }
 
     fn take(&self, bytes: &[u8]) {
@@ -179,8 +201,10 @@ impl GuestOutput {
             };
             let room = self.log.0.max_line.saturating_sub(begun.len());
             begun.extend_from_slice(text.get(..room.min(text.len())).unwrap_or_default());
-            if ended {
-                self.log.write(self.level, &String::from_utf8_lossy(&begun), &[]);
+            // Runtimes print empty lines around their messages.
+            if ended && !begun.is_empty() {
+                self.log
+                    .write(self.level, &String::from_utf8_lossy(&begun), &[]);
                 begun.clear();
             }
         }
@@ -190,7 +214,8 @@ impl GuestOutput {
     pub(crate) fn finish(&self) {
         let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
         if !begun.is_empty() {
-            self.log.write(self.level, &String::from_utf8_lossy(&begun), &[]);
+            self.log
+                .write(self.level, &String::from_utf8_lossy(&begun), &[]);
             begun.clear();
         }
     }
@@ -247,16 +272,29 @@ mod tests {
     use super::*;
 
     fn log(max_bytes: usize) -> GuestLog {
-        GuestLog::new(Slug::parse("kyc").unwrap(), None, "call".to_owned(), max_bytes, 64)
+        GuestLog::new(
+            Slug::parse("kyc").unwrap(),
+            None,
+            "call".to_owned(),
+            max_bytes,
+            64,
+        )
     }
 
     #[test]
     fn h25_a_line_can_not_forge_another_or_steer_a_terminal() {
         let log = log(1000);
-        log.write(Level::Info, "a\nb\r\u{1b}[2J\u{202e}c\u{2028}", &[("k\n".to_owned(), "v\" x=\"1".to_owned())]);
+        log.write(
+            Level::Info,
+            "a\nb\r\u{1b}[2J\u{202e}c\u{2028}",
+            &[("k\n".to_owned(), "v\" x=\"1".to_owned())],
+        );
         assert_eq!(
             log.lines(),
-            [(Level::Info, r#"a\nb\r\u{1b}[2J\u{202e}c\u{2028} k\n="v\" x=\"1""#.to_owned())]
+            [(
+                Level::Info,
+                r#"a\nb\r\u{1b}[2J\u{202e}c\u{2028} k\n="v\" x=\"1""#.to_owned()
+            )]
         );
     }
 
@@ -283,7 +321,7 @@ mod tests {
     fn h16_output_becomes_lines_and_a_line_without_an_end_is_bounded() {
         let log = log(1000);
         let mut output = GuestOutput::new(log.clone(), Level::Warn);
-        output.write(Bytes::from_static(b"one\ntw")).unwrap();
+        output.write(Bytes::from_static(b"one\n\ntw")).unwrap();
         output.write(Bytes::from_static(b"o\n")).unwrap();
         for _ in 0..100 {
             output.write(Bytes::from(vec![b'x'; 4096])).unwrap();

@@ -41,11 +41,6 @@ pub(crate) use wasi::INTERFACES as WASI_INTERFACES;
 mod tests;
 
 /// Generated from `wit/`: the types of the contract, the traits of its imports, the callers of its exports.
-#[expect(
-    clippy::all,
-    clippy::pedantic,
-    reason = "generated; every item is documented in wit/app.wit"
-)]
 pub(crate) mod bindings {
     wasmtime::component::bindgen!({
         path: "../wit",
@@ -145,7 +140,10 @@ impl CallState {
     }
 
     fn gate(&self) -> Gate<'_> {
-        Gate { meter: &self.meter, binding: self.binding.as_ref() }
+        Gate {
+            meter: &self.meter,
+            binding: self.binding.as_ref(),
+        }
     }
 }
 
@@ -153,7 +151,10 @@ impl WasiView for CallState {
     /// Borrowed once per call into WASI, so counted here; too many are stopped at the next tick.
     fn ctx(&mut self) -> WasiCtxView<'_> {
         self.meter.count_host_call();
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.resources }
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.resources,
+        }
     }
 }
 
@@ -166,7 +167,9 @@ struct Gate<'a> {
 
 /// A guest called the host while it was being loaded.
 #[derive(Debug, thiserror::Error)]
-#[error("the app calls {0} while it is being loaded, before there is an install to serve; call it from an export")]
+#[error(
+    "the app calls {0} while it is being loaded, before there is an install to serve; call it from an export"
+)]
 struct NobodyToServe(&'static str);
 
 impl<'a> Gate<'a> {
@@ -185,15 +188,35 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<CallState>> {
 
     let mut linker = Linker::new(engine.wasmtime());
     let l = &mut linker;
-    app::context::add_to_linker::<_, context::View<'static>>(l, |state: &mut CallState| context::View(state.gate()))?;
-    app::data::add_to_linker::<_, data::View<'static>>(l, |state: &mut CallState| data::View(state.gate()))?;
-    app::ledger::add_to_linker::<_, ledger::View<'static>>(l, |state: &mut CallState| ledger::View(state.gate()))?;
-    app::alerts::add_to_linker::<_, alerts::View<'static>>(l, |state: &mut CallState| alerts::View(state.gate()))?;
-    app::alert_actions::add_to_linker::<_, alerts::View<'static>>(l, |state: &mut CallState| alerts::View(state.gate()))?;
-    app::store::add_to_linker::<_, store::View<'static>>(l, |state: &mut CallState| store::View(state.gate()))?;
-    app::connections::add_to_linker::<_, connections::View<'static>>(l, |state: &mut CallState| connections::View(state.gate()))?;
-    app::jobs::add_to_linker::<_, jobs::View<'static>>(l, |state: &mut CallState| jobs::View(state.gate()))?;
-    app::log::add_to_linker::<_, log::View<'static>>(l, |state: &mut CallState| log::View { gate: state.gate(), log: &state.log })?;
+    app::context::add_to_linker::<_, context::View<'static>>(l, |state: &mut CallState| {
+        context::View(state.gate())
+    })?;
+    app::data::add_to_linker::<_, data::View<'static>>(l, |state: &mut CallState| {
+        data::View(state.gate())
+    })?;
+    app::ledger::add_to_linker::<_, ledger::View<'static>>(l, |state: &mut CallState| {
+        ledger::View(state.gate())
+    })?;
+    app::alerts::add_to_linker::<_, alerts::View<'static>>(l, |state: &mut CallState| {
+        alerts::View(state.gate())
+    })?;
+    app::alert_actions::add_to_linker::<_, alerts::View<'static>>(l, |state: &mut CallState| {
+        alerts::View(state.gate())
+    })?;
+    app::store::add_to_linker::<_, store::View<'static>>(l, |state: &mut CallState| {
+        store::View(state.gate())
+    })?;
+    app::connections::add_to_linker::<_, connections::View<'static>>(
+        l,
+        |state: &mut CallState| connections::View(state.gate()),
+    )?;
+    app::jobs::add_to_linker::<_, jobs::View<'static>>(l, |state: &mut CallState| {
+        jobs::View(state.gate())
+    })?;
+    app::log::add_to_linker::<_, log::View<'static>>(l, |state: &mut CallState| log::View {
+        gate: state.gate(),
+        log: &state.log,
+    })?;
     wasi::add_to_linker(l)?;
     Ok(linker)
 }

@@ -117,9 +117,15 @@ impl Limits {
             Some(asked) => asked,
             None => ceiling,
         };
-        let memory_mib = lower("memory_mib", request.memory_mib, (self.memory_bytes / MIB) as u64);
+        let memory_mib = lower(
+            "memory_mib",
+            request.memory_mib,
+            (self.memory_bytes / MIB) as u64,
+        );
         if request.memory_mib.is_some() {
-            limits.memory_bytes = usize::try_from(memory_mib).unwrap_or(usize::MAX).saturating_mul(MIB);
+            limits.memory_bytes = usize::try_from(memory_mib)
+                .unwrap_or(usize::MAX)
+                .saturating_mul(MIB);
         }
         for (prefix, call, asked) in [
             ("", &mut limits.portal, &request.portal),
@@ -163,7 +169,12 @@ pub struct StoreLimiter {
 impl StoreLimiter {
     /// A limiter that allows `memory_ceiling` bytes of linear memory and reports to `meter`.
     pub fn new(meter: Arc<CallMeter>, memory_ceiling: usize) -> Self {
-        Self { meter, memory_ceiling, memory_bytes: 0, table_elements: 0 }
+        Self {
+            meter,
+            memory_ceiling,
+            memory_bytes: 0,
+            table_elements: 0,
+        }
     }
 }
 
@@ -174,7 +185,9 @@ impl ResourceLimiter for StoreLimiter {
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let sum = self.memory_bytes.saturating_add(desired.saturating_sub(current));
+        let sum = self
+            .memory_bytes
+            .saturating_add(desired.saturating_sub(current));
         if sum > self.memory_ceiling {
             self.meter.note_memory_refused();
             return Ok(false);
@@ -190,7 +203,9 @@ impl ResourceLimiter for StoreLimiter {
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let sum = self.table_elements.saturating_add(desired.saturating_sub(current));
+        let sum = self
+            .table_elements
+            .saturating_add(desired.saturating_sub(current));
         if sum > MAX_TABLE_ELEMENTS {
             self.meter.note_memory_refused();
             return Ok(false);
@@ -245,7 +260,11 @@ mod tests {
     fn a_package_lowers_limits_and_never_raises_them() {
         let request = LimitRequest {
             memory_mib: Some(32),
-            portal: CallLimitRequest { cpu_ms: Some(9_999), wall_ms: Some(1_000), cloud_calls: Some(3) },
+            portal: CallLimitRequest {
+                cpu_ms: Some(9_999),
+                wall_ms: Some(1_000),
+                cloud_calls: Some(3),
+            },
             background: CallLimitRequest::default(),
         };
         let (limits, warnings) = Limits::default().lowered(&request);
@@ -254,6 +273,9 @@ mod tests {
         assert_eq!(limits.portal.wall, Duration::from_secs(1));
         assert_eq!(limits.portal.cloud_calls, 3);
         assert_eq!(limits.background, Limits::default().background);
-        assert_eq!(warnings, ["[limits] cpu_ms = 9999 is above this host's 250, which stays in force"]);
+        assert_eq!(
+            warnings,
+            ["[limits] cpu_ms = 9999 is above this host's 250, which stays in force"]
+        );
     }
 }

@@ -51,7 +51,9 @@ fn list(plugins: &Path) -> std::io::Result<Vec<(Slug, PathBuf)>> {
         }
         match Slug::parse(name.as_str()) {
             Ok(slug) => packages.push((slug, entry.path())),
-            Err(error) => warn!(folder = %name.escape_debug(), "Left out a folder whose name is no slug: it {error}"),
+            Err(error) => {
+                warn!(folder = %name.escape_debug(), "Left out a folder whose name is no slug: it {error}");
+            }
         }
     }
     packages.sort();
@@ -66,21 +68,21 @@ async fn app(runtime: &Arc<Inner>, slug: &Slug, path: &Path) -> App {
     };
     let before = runtime.registry.find(slug);
     // Permits outlive versions: calls of the old one still hold theirs.
-    let admission = before
-        .as_ref()
-        .map_or_else(|| Arc::new(Admission::new(Arc::clone(&runtime.running), limits)), |app| {
-            Arc::clone(app.admission())
-        });
+    let admission = before.as_ref().map_or_else(
+        || Arc::new(Admission::new(Arc::clone(&runtime.running), limits)),
+        |app| Arc::clone(app.admission()),
+    );
     let package = read(path).await;
     if !enabled {
         return App::disabled(slug.clone(), package.ok(), admission);
     }
     let before = before.as_ref().and_then(|app| app.plugin());
-    let unchanged = |package: &Arc<Package>| before.filter(|old| old.package().digest() == package.digest());
+    let unchanged =
+        |package: &Arc<Package>| before.filter(|old| old.package().digest() == package.digest());
     let loaded = match &package {
         Ok(package) => match unchanged(package) {
             Some(plugin) => Ok(Arc::clone(plugin)),
-            None => plugin(runtime, Arc::clone(package), limits).await.map(Arc::new),
+            None => plugin(runtime, Arc::clone(package), limits).await,
         },
         Err(reason) => Err(reason.clone()),
     };
@@ -107,7 +109,11 @@ async fn read(path: &Path) -> Result<Arc<Package>, String> {
 }
 
 /// Compiles, checks and starts a package's component once.
-async fn plugin(runtime: &Arc<Inner>, package: Arc<Package>, limits: &Limits) -> Result<Plugin, String> {
+async fn plugin(
+    runtime: &Arc<Inner>,
+    package: Arc<Package>,
+    limits: &Limits,
+) -> Result<Arc<Plugin>, String> {
     let slug = package.slug().clone();
     let _one_at_a_time = runtime.compiling.lock().await;
     let begun = Instant::now();
@@ -115,9 +121,19 @@ async fn plugin(runtime: &Arc<Inner>, package: Arc<Package>, limits: &Limits) ->
     let compiled = {
         let (runtime, limits) = (Arc::clone(runtime), limits.clone());
         tokio::task::spawn_blocking(move || {
-            let settings = runtime.settings.apps.get(package.slug()).map(|app| &app.settings);
+            let settings = runtime
+                .settings
+                .apps
+                .get(package.slug())
+                .map(|app| &app.settings);
             let settings = settings.cloned().unwrap_or_default();
-            Plugin::compile(&runtime.engine, &runtime.linker, package, &limits, &settings)
+            Plugin::compile(
+                &runtime.engine,
+                &runtime.linker,
+                package,
+                &limits,
+                &settings,
+            )
         })
         .await
     };
@@ -129,7 +145,9 @@ async fn plugin(runtime: &Arc<Inner>, package: Arc<Package>, limits: &Limits) ->
         let (runtime, plugin) = (Arc::clone(runtime), Arc::clone(&plugin));
         let threads = runtime.threads.handle().clone();
         let now = runtime.services.clock.now();
-        threads.spawn(async move { plugin.try_start(&runtime.engine, now).await }).await
+        threads
+            .spawn(async move { plugin.try_start(&runtime.engine, now).await })
+            .await
     };
     match started {
         Ok(result) => result.map_err(|error| error.to_string())?,
@@ -145,5 +163,5 @@ async fn plugin(runtime: &Arc<Inner>, package: Arc<Package>, limits: &Limits) ->
     for warning in plugin.warnings() {
         warn!(app = %slug, "{slug}: {warning}");
     }
-    Arc::into_inner(plugin).ok_or_else(|| "the component is still in use".to_owned())
+    Ok(plugin)
 }

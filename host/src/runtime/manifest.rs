@@ -25,7 +25,10 @@ pub struct ManifestError {
 
 impl ManifestError {
     fn at(place: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self { place: place.into(), problem: problem.into() }
+        Self {
+            place: place.into(),
+            problem: problem.into(),
+        }
     }
 }
 

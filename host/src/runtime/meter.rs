@@ -62,7 +62,10 @@ impl CallMeter {
     pub(crate) fn end_slice(&self) -> Duration {
         let now = thread_nanos();
         let spent = now.saturating_sub(self.since_nanos.swap(now, Relaxed));
-        let total = self.cpu_nanos.fetch_add(spent, Relaxed).saturating_add(spent);
+        let total = self
+            .cpu_nanos
+            .fetch_add(spent, Relaxed)
+            .saturating_add(spent);
         Duration::from_nanos(total)
     }
 
@@ -132,6 +135,10 @@ mod tests {
             while thread_nanos() - before < 30_000_000 {}
         })
         .await;
-        assert!(meter.cpu() >= Duration::from_millis(30), "{:?}", meter.cpu());
+        assert!(
+            meter.cpu() >= Duration::from_millis(30),
+            "{:?}",
+            meter.cpu()
+        );
     }
 }

@@ -7,6 +7,7 @@
 //! (`app.toml`, `app.wasm`, `ui/…`): the length of the name as 8 bytes, big-endian, the name, the length of the
 //! content as 8 bytes, big-endian, the content. Lengths stand before the parts, so no two packages share an input.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -28,7 +29,9 @@ pub const MAX_COMPONENT_BYTES: u64 = 64 * 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum PackageError {
     /// The folder's name is the app's slug.
-    #[error("the folder's name {0}; it is the app's slug: lower-case letters, digits and single hyphens, at most 32")]
+    #[error(
+        "the folder's name {0}; it is the app's slug: lower-case letters, digits and single hyphens, at most 32"
+    )]
     Slug(InvalidId),
     /// A file that every package has.
     #[error("{file} is missing; {hint}")]
@@ -53,13 +56,17 @@ pub enum PackageError {
         max_bytes: u64,
     },
     /// Changed while it was read.
-    #[error("{0} changed while it was read; copy the package beside plugins/ and rename it into place")]
+    #[error(
+        "{0} changed while it was read; copy the package beside plugins/ and rename it into place"
+    )]
     Changed(String),
     /// Too many files or folders within folders.
     #[error("ui/ has more than {0}")]
     TooMany(&'static str),
     /// A name that can not stand in an address.
-    #[error("ui/ has a file with an unsuitable name, {0:?}; use letters, digits and - _ . ~ @ + ( ) , = ! $ &")]
+    #[error(
+        "ui/ has a file with an unsuitable name, {0:?}; use letters, digits and - _ . ~ @ + ( ) , = ! $ &"
+    )]
     Name(String),
     /// Not UTF-8.
     #[error("app.toml is not UTF-8 text")]
@@ -94,11 +101,17 @@ impl Package {
         let slug = Slug::parse(name).map_err(PackageError::Slug)?;
         let root = files::open_folder(folder, ".")?;
         let manifest_text = files::read_file(&root, "app.toml", "app.toml", MAX_MANIFEST_BYTES)?
-            .ok_or(PackageError::Missing { file: "app.toml", hint: "every package says there what it is" })?;
+            .ok_or(PackageError::Missing {
+                file: "app.toml",
+                hint: "every package says there what it is",
+            })?;
         let text = std::str::from_utf8(&manifest_text).map_err(|_| PackageError::NotText)?;
         let manifest = Manifest::parse(text)?;
         let component = files::read_file(&root, "app.wasm", "app.wasm", MAX_COMPONENT_BYTES)?
-            .ok_or(PackageError::Missing { file: "app.wasm", hint: "build the app; try: airlock build" })?;
+            .ok_or(PackageError::Missing {
+                file: "app.wasm",
+                hint: "build the app; try: airlock build",
+            })?;
         let ui = UiFiles::read(&root)?;
         if ui.find("index.html").is_none() {
             return Err(PackageError::Missing {
@@ -107,7 +120,13 @@ impl Package {
             });
         }
         let digest = digest(&manifest_text, &component, &ui);
-        Ok(Self { slug, manifest: Arc::new(manifest), component: component.into(), ui, digest })
+        Ok(Self {
+            slug,
+            manifest: Arc::new(manifest),
+            component: component.into(),
+            ui,
+            digest,
+        })
     }
 
     /// The folder's name.
@@ -150,11 +169,12 @@ fn digest(manifest: &[u8], component: &[u8], ui: &UiFiles) -> String {
     for (path, file) in ui.iter() {
         add(&format!("ui/{path}"), &file.bytes);
     }
-    use std::fmt::Write as _;
-    hash.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hash.finalize()
+        .iter()
+        .fold(String::with_capacity(64), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 #[cfg(test)]

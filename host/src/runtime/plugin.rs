@@ -42,7 +42,9 @@ pub enum LoadError {
     #[error("app.wasm {0}")]
     Contract(#[from] ContractError),
     /// Its functions have other types than the contract says.
-    #[error("app.wasm does not fit the contract: {0}; build the app with the contract that comes with this host")]
+    #[error(
+        "app.wasm does not fit the contract: {0}; build the app with the contract that comes with this host"
+    )]
     Link(String),
     /// Begins with more memory or tables than it may have.
     #[error("app.wasm begins with {0}")]
@@ -76,16 +78,22 @@ impl Plugin {
         settings: &BTreeMap<String, String>,
     ) -> Result<Self, LoadError> {
         check_magic(package.component())?;
-        let component =
-            engine.compile(package.component()).map_err(|error| LoadError::Invalid(quote(&error)))?;
+        let component = engine
+            .compile(package.component())
+            .map_err(|error| LoadError::Invalid(quote(&error)))?;
         let surface = Surface::of(&component, engine.wasmtime());
         surface.check()?;
         let (limits, mut warnings) = ceilings.lowered(&package.manifest().limits);
         check_size(&component, &limits)?;
-        let instance_pre =
-            linker.instantiate_pre(&component).map_err(|error| LoadError::Link(quote(&error)))?;
-        let portal = portal::GuestIndices::new(&instance_pre).map_err(|error| LoadError::Link(quote(&error)))?;
-        let exports_lifecycle = surface.exports.iter().any(|name| name.starts_with("blnk:app/lifecycle@"));
+        let instance_pre = linker
+            .instantiate_pre(&component)
+            .map_err(|error| LoadError::Link(quote(&error)))?;
+        let portal = portal::GuestIndices::new(&instance_pre)
+            .map_err(|error| LoadError::Link(quote(&error)))?;
+        let exports_lifecycle = surface
+            .exports
+            .iter()
+            .any(|name| name.starts_with("blnk:app/lifecycle@"));
         let lifecycle = exports_lifecycle
             .then(|| lifecycle::GuestIndices::new(&instance_pre))
             .transpose()
@@ -109,7 +117,11 @@ impl Plugin {
 
     /// Instantiates it once, as every call will, under the limits of a portal call but for nobody: a start function that
     /// loops, traps or takes too much memory is found now, and so is an export of another type.
-    pub(crate) async fn try_start(&self, engine: &Engine, now: UnixMillis) -> Result<(), LoadError> {
+    pub(crate) async fn try_start(
+        &self,
+        engine: &Engine,
+        now: UnixMillis,
+    ) -> Result<(), LoadError> {
         let meter = Arc::new(CallMeter::default());
         let limits = &self.limits;
         let log = GuestLog::new(
@@ -137,7 +149,9 @@ impl Plugin {
             wasmtime::Result::Ok(())
         });
         let started = tokio::time::timeout(limits.portal.wall, start).await;
-        outputs.iter().for_each(super::guest_log::GuestOutput::finish);
+        outputs
+            .iter()
+            .for_each(super::guest_log::GuestOutput::finish);
         match started {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) if meter.memory_was_refused() => Err(LoadError::Start(format!(
@@ -145,7 +159,10 @@ impl Plugin {
                 limits.memory_bytes / super::limits::MIB
             ))),
             Ok(Err(error)) => Err(LoadError::Start(quote(&error))),
-            Err(_) => Err(LoadError::Start(format!("it took longer than {:?}", limits.portal.wall))),
+            Err(_) => Err(LoadError::Start(format!(
+                "it took longer than {:?}",
+                limits.portal.wall
+            ))),
         }
     }
 
@@ -201,27 +218,37 @@ fn check_magic(bytes: &[u8]) -> Result<(), LoadError> {
             "Rust: build with --target wasm32-wasip2; other languages: make a component of it, for example with \
              wasm-tools component new",
         ),
-        [0, b'a', b's', b'm', ..] => {
-            refused("WebAssembly of another version", "build it with a toolchain of this year")
-        }
+        [0, b'a', b's', b'm', ..] => refused(
+            "WebAssembly of another version",
+            "build it with a toolchain of this year",
+        ),
         [0x7f, b'E', b'L', b'F', ..] => refused(
             "compiled code (a .cwasm or another native file)",
             "drop in the component itself: the host compiles it, and runs nobody else's machine code",
         ),
         [] => refused("empty", "build the app again"),
-        _ if bytes.trim_ascii_start().first() == Some(&b'(') => {
-            refused("WebAssembly text", "turn it into a binary, for example with wasm-tools parse")
-        }
-        _ => refused("not WebAssembly", "drop in the component that the build made"),
+        _ if bytes.trim_ascii_start().first() == Some(&b'(') => refused(
+            "WebAssembly text",
+            "turn it into a binary, for example with wasm-tools parse",
+        ),
+        _ => refused(
+            "not WebAssembly",
+            "drop in the component that the build made",
+        ),
     }
 }
 
 /// Refuses, by what the component declares, what could never be started.
 fn check_size(component: &Component, limits: &Limits) -> Result<(), LoadError> {
     let Some(needs) = component.resources_required() else {
-        return Err(LoadError::Invalid("it instantiates modules that it imports".to_owned()));
+        return Err(LoadError::Invalid(
+            "it instantiates modules that it imports".to_owned(),
+        ));
     };
-    let memory_bytes = needs.max_initial_memory_size.unwrap_or(0).saturating_mul(64 * 1024);
+    let memory_bytes = needs
+        .max_initial_memory_size
+        .unwrap_or(0)
+        .saturating_mul(64 * 1024);
     if memory_bytes > limits.memory_bytes as u64 {
         return Err(LoadError::TooLarge(format!(
             "a memory of {} MiB; this app may have {} MiB",
@@ -240,7 +267,11 @@ fn check_size(component: &Component, limits: &Limits) -> Result<(), LoadError> {
 
 /// Imports whose scope the package does not ask for: they load, and answer `not-requested`.
 fn surplus_imports(surface: &Surface, requested: &BTreeSet<Permission>) -> Option<String> {
-    let surplus: Vec<_> = surface.scopes.difference(requested).map(|scope| scope.as_str()).collect();
+    let surplus: Vec<_> = surface
+        .scopes
+        .difference(requested)
+        .map(|scope| scope.as_str())
+        .collect();
     (!surplus.is_empty()).then(|| {
         format!(
             "the component can use {}, which [permissions] does not ask for: such calls answer not-requested",
@@ -270,9 +301,13 @@ fn merged(
 }
 
 /// An error's chain on one bounded line: it may quote names out of the component.
-pub(super) fn quote(error: &wasmtime::Error) -> String {
-    let chain: Vec<_> = error.chain().map(ToString::to_string).collect();
-    escaped(&chain.join(": "), MAX_QUOTE)
+fn quote(error: &wasmtime::Error) -> String {
+    quote_lines(&error.chain().map(ToString::to_string).collect::<Vec<_>>())
+}
+
+/// Sentences on one bounded line.
+pub(super) fn quote_lines(sentences: &[String]) -> String {
+    escaped(&sentences.join(": "), MAX_QUOTE)
 }
 
 #[cfg(test)]

@@ -25,7 +25,6 @@ pub(super) struct CallRecord {
 }
 
 impl CallRecord {
-    #[expect(clippy::too_many_arguments, reason = "plain fields of one line, filled in one place")]
     pub(super) fn begin(
         app: Slug,
         version: String,
@@ -79,6 +78,7 @@ impl CallRecord {
             log_bytes: self.log.written_bytes() as u64,
             detail,
         };
+        let cloud_ms = u64::try_from(cloud.time().as_millis()).unwrap_or(u64::MAX);
         let denied: Vec<_> = report.denied.iter().map(|scope| scope.as_str()).collect();
         macro_rules! line {
             ($level:ident) => {
@@ -93,7 +93,7 @@ impl CallRecord {
                     cpu_us = report.cpu_us,
                     wall_us = report.wall_us,
                     cloud_calls = report.cloud_calls,
-                    cloud_ms = cloud.time().as_millis() as u64,
+                    cloud_ms,
                     peak_memory_bytes = report.peak_memory_bytes,
                     log_bytes = report.log_bytes,
                     denied = %denied.join(","),

@@ -50,8 +50,17 @@ enum State {
 }
 
 impl App {
-    pub(super) fn serving(plugin: Arc<Plugin>, reason: Option<String>, admission: Arc<Admission>) -> Self {
-        Self { slug: plugin.package().slug().clone(), state: State::Serving(plugin), reason, admission }
+    pub(super) fn serving(
+        plugin: Arc<Plugin>,
+        reason: Option<String>,
+        admission: Arc<Admission>,
+    ) -> Self {
+        Self {
+            slug: plugin.package().slug().clone(),
+            state: State::Serving(plugin),
+            reason,
+            admission,
+        }
     }
 
     pub(super) fn broken(
@@ -60,12 +69,26 @@ impl App {
         reason: String,
         admission: Arc<Admission>,
     ) -> Self {
-        Self { slug, state: State::Idle(AppStatus::Broken, package), reason: Some(reason), admission }
+        Self {
+            slug,
+            state: State::Idle(AppStatus::Broken, package),
+            reason: Some(reason),
+            admission,
+        }
     }
 
-    pub(super) fn disabled(slug: Slug, package: Option<Arc<Package>>, admission: Arc<Admission>) -> Self {
+    pub(super) fn disabled(
+        slug: Slug,
+        package: Option<Arc<Package>>,
+        admission: Arc<Admission>,
+    ) -> Self {
         let reason = Some("switched off by the operator".to_owned());
-        Self { slug, state: State::Idle(AppStatus::Disabled, package), reason, admission }
+        Self {
+            slug,
+            state: State::Idle(AppStatus::Disabled, package),
+            reason,
+            admission,
+        }
     }
 
     /// Its folder's name.
@@ -147,7 +170,10 @@ impl Registry {
     /// The package of that slug and digest, while it serves.
     pub fn find_snapshot(&self, slug: &Slug, digest: &str) -> Option<Arc<Package>> {
         let app = self.find(slug)?;
-        app.plugin().map(|plugin| plugin.package()).filter(|package| package.digest() == digest).cloned()
+        app.plugin()
+            .map(|plugin| plugin.package())
+            .filter(|package| package.digest() == digest)
+            .cloned()
     }
 
     /// Puts one app in, by replacing the map.

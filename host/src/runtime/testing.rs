@@ -36,7 +36,12 @@ pub(super) struct Guest<'a> {
 
 impl Default for Guest<'_> {
     fn default() -> Self {
-        Self { imports: "", fields: "", handle: "", world: "app" }
+        Self {
+            imports: "",
+            fields: "",
+            handle: "",
+            world: "app",
+        }
     }
 }
 
@@ -66,21 +71,34 @@ impl Guest<'_> {
         let mut resolve = wit_parser::Resolve::default();
         let package = resolve.push_str("app.wit", WIT).unwrap();
         let world = resolve.select_world(&[package], Some(self.world)).unwrap();
-        wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
-        ComponentEncoder::default().module(&module).unwrap().encode().unwrap()
+        wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)
+            .unwrap();
+        ComponentEncoder::default()
+            .module(&module)
+            .unwrap()
+            .encode()
+            .unwrap()
     }
 }
 
 /// A guest whose `handle` has this body.
 pub(super) fn guest(handle: &str) -> Vec<u8> {
-    Guest { handle, ..Guest::default() }.component()
+    Guest {
+        handle,
+        ..Guest::default()
+    }
+    .component()
 }
 
 /// Lays a package into a folder of packages.
 pub(super) fn lay(plugins: &Path, slug: &str, manifest: &str, component: &[u8]) -> PathBuf {
     let folder = plugins.join(slug);
     std::fs::create_dir_all(folder.join("ui")).unwrap();
-    std::fs::write(folder.join("app.toml"), format!("name = \"A\"\nversion = \"1.0.0\"\n{manifest}")).unwrap();
+    std::fs::write(
+        folder.join("app.toml"),
+        format!("name = \"A\"\nversion = \"1.0.0\"\n{manifest}"),
+    )
+    .unwrap();
     std::fs::write(folder.join("app.wasm"), component).unwrap();
     std::fs::write(folder.join("ui/index.html"), "<p>").unwrap();
     folder
@@ -104,11 +122,19 @@ impl World {
     pub(super) async fn with(granted: &[&str], settings: RuntimeSettings) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(NOW));
-        let database = Database::open(&folder.path().join("test.db")).await.unwrap();
+        let database = Database::open(&folder.path().join("test.db"))
+            .await
+            .unwrap();
         let roots = SecretList::parse('k', &SecretList::generate('k', 1)).unwrap();
         let keyring = Arc::new(Keyring::new(roots).unwrap());
-        let installs =
-            Installs::open(database.clone(), keyring.clone(), clock.clone(), BTreeMap::new()).await.unwrap();
+        let installs = Installs::open(
+            database.clone(),
+            keyring.clone(),
+            clock.clone(),
+            BTreeMap::new(),
+        )
+        .await
+        .unwrap();
         let install = install(&installs, granted).await;
         // A port that nobody listens on: calls that get through are answered `unavailable`.
         let cloud = CloudSettings {
@@ -121,10 +147,19 @@ impl World {
             guest_store: GuestStore::new(database, keyring, clock.clone()),
             clock,
         };
-        let settings = RuntimeSettings { concurrent_calls: 20, guest_threads: Some(1), ..settings };
+        let settings = RuntimeSettings {
+            concurrent_calls: 20,
+            guest_threads: Some(1),
+            ..settings
+        };
         let plugins = folder.path().join("plugins");
         std::fs::create_dir(&plugins).unwrap();
-        Self { runtime: Runtime::new(settings, services).unwrap(), install, plugins, _folder: folder }
+        Self {
+            runtime: Runtime::new(settings, services).unwrap(),
+            install,
+            plugins,
+            _folder: folder,
+        }
     }
 
     /// Loads a guest as the app `kyc`, which must succeed.
@@ -137,12 +172,20 @@ impl World {
 
     /// The app `kyc`.
     pub(super) fn app(&self) -> Arc<App> {
-        self.runtime.registry().find(&Slug::parse("kyc").unwrap()).unwrap()
+        self.runtime
+            .registry()
+            .find(&Slug::parse("kyc").unwrap())
+            .unwrap()
     }
 
     /// Sends a request.
-    pub(super) async fn call(&self, method: &str) -> (Result<GuestResponse, CallFailure>, CallReport) {
-        self.runtime.handle_with_report(&self.install, session(), request(method)).await
+    pub(super) async fn call(
+        &self,
+        method: &str,
+    ) -> (Result<GuestResponse, CallFailure>, CallReport) {
+        self.runtime
+            .handle_with_report(&self.install, session(), request(method))
+            .await
     }
 
     /// Sends a GET that must be answered, and answers its body.
@@ -165,7 +208,11 @@ pub(super) async fn outcome_of(handle: &str) -> (Result<GuestResponse, CallFailu
 }
 
 pub(super) fn session() -> GuestSession {
-    GuestSession { id: "session".to_owned(), user_id: None, expires_at: NOW.unsigned() + 1000 }
+    GuestSession {
+        id: "session".to_owned(),
+        user_id: None,
+        expires_at: NOW.unsigned() + 1000,
+    }
 }
 
 pub(super) fn request(method: &str) -> GuestRequest {
@@ -187,8 +234,19 @@ async fn install(installs: &Installs, granted: &[&str]) -> ActiveInstall {
     });
     let event = Event::parse(event.to_string().as_bytes(), None).unwrap();
     installs.receive(&slug, event).await.unwrap();
-    let attempt = installs.provable(&InstallId::parse("instapp_1").unwrap(), 1).await.unwrap().unwrap();
-    installs.accept(&attempt, Proof::Answered, None).await.unwrap();
+    let attempt = installs
+        .provable(&InstallId::parse("instapp_1").unwrap(), 1)
+        .await
+        .unwrap()
+        .unwrap();
+    installs
+        .accept(&attempt, Proof::Answered, None)
+        .await
+        .unwrap();
     let launch = br#"{"installed_app_id":"instapp_1","app_id":"app_1","instance_id":"instance_1"}"#;
-    installs.active_for(&LaunchRequest::parse(slug, launch).unwrap()).await.ok().unwrap()
+    installs
+        .active_for(&LaunchRequest::parse(slug, launch).unwrap())
+        .await
+        .ok()
+        .unwrap()
 }

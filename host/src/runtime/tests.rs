@@ -8,15 +8,20 @@ use super::*;
 #[tokio::test]
 async fn an_honest_guest_answers() {
     let (result, report) = outcome_of(
-        r#"(i32.store (i32.const 1036) (i32.const 2000))
-           (i32.store (i32.const 1040) (i32.const 5))
-           (i64.store (i32.const 2000) (i64.const 0x6f6c6c6568))"#,
+        "(i32.store (i32.const 1036) (i32.const 2000)) (i32.store (i32.const 1040) (i32.const 5)) \
+         (i64.store (i32.const 2000) (i64.const 0x6f6c6c6568))",
     )
     .await;
     let response = result.unwrap();
-    assert_eq!((response.status, response.body.as_slice()), (200, b"hello".as_slice()));
+    assert_eq!(
+        (response.status, response.body.as_slice()),
+        (200, b"hello".as_slice())
+    );
     assert_eq!(report.peak_memory_bytes, 2 * 65_536);
-    assert!(report.cpu_us > 0 && report.wall_us >= report.cpu_us, "{report:?}");
+    assert!(
+        report.cpu_us > 0 && report.wall_us >= report.cpu_us,
+        "{report:?}"
+    );
 }
 
 #[tokio::test]
@@ -35,7 +40,9 @@ async fn h01_a_loop_ends_with_its_cpu_time_and_the_next_call_is_served() {
 #[tokio::test]
 async fn a_package_lowers_its_own_cpu_time() {
     let world = World::new(&[]).await;
-    world.load("[limits]\ncpu_ms = 20", &guest("(loop $l (br $l))")).await;
+    world
+        .load("[limits]\ncpu_ms = 20", &guest("(loop $l (br $l))"))
+        .await;
     let (failure, report) = world.failure().await;
     assert_eq!(failure, CallFailure::Cpu);
     assert!((20_000..200_000).contains(&report.cpu_us), "{report:?}");
@@ -44,21 +51,37 @@ async fn a_package_lowers_its_own_cpu_time() {
 #[tokio::test]
 async fn h02_a_start_function_that_loops_is_refused_when_it_is_loaded() {
     let world = World::new(&[]).await;
-    let looping = Guest { fields: "(func $s (loop $l (br $l))) (start $s)", ..Guest::default() }.component();
+    let looping = Guest {
+        fields: "(func $s (loop $l (br $l))) (start $s)",
+        ..Guest::default()
+    }
+    .component();
     lay(&world.plugins, "kyc", "", &looping);
     world.runtime.load_folder(&world.plugins).await;
     let app = world.app();
     assert_eq!(app.status(), AppStatus::Broken);
     let reason = app.reason().unwrap();
-    assert!(reason.starts_with("app.wasm can't be started:") && reason.contains("CPU time"), "{reason}");
+    assert!(
+        reason.starts_with("app.wasm can't be started:") && reason.contains("CPU time"),
+        "{reason}"
+    );
     let (failure, _) = world.failure().await;
-    assert_eq!(failure, CallFailure::NotServing { reason: reason.to_owned() });
+    assert_eq!(
+        failure,
+        CallFailure::NotServing {
+            reason: reason.to_owned()
+        }
+    );
 }
 
 #[tokio::test]
 async fn h03_endless_recursion_is_a_trap() {
     let world = World::new(&[]).await;
-    let recursing = Guest { fields: "(func $f (call $f) (call $f))", handle: "(call $f)", ..Guest::default() };
+    let recursing = Guest {
+        fields: "(func $f (call $f) (call $f))",
+        handle: "(call $f)",
+        ..Guest::default()
+    };
     world.load("", &recursing.component()).await;
     assert_eq!(world.failure().await.0, CallFailure::Trap);
 }
@@ -114,7 +137,13 @@ async fn h15_crashes_are_traps() {
     ] {
         let (result, report) = outcome_of(handle).await;
         assert_eq!(result, Err(CallFailure::Trap), "{handle}");
-        assert!(report.detail.is_some());
+        assert!(
+            report
+                .detail
+                .as_deref()
+                .is_some_and(|detail| detail.starts_with("wasm trap: ")),
+            "{report:?}"
+        );
     }
 }
 
@@ -148,8 +177,10 @@ async fn h19_an_answer_that_would_fill_the_hosts_memory_is_a_limit() {
 async fn h41_a_status_out_of_range_and_a_long_body_are_bad_output() {
     let (result, _) = outcome_of("(i32.store16 (global.get $ret) (i32.const 999))").await;
     assert_eq!(result, Err(CallFailure::BadOutput));
-    let (result, _) =
-        outcome_of("(drop (memory.grow (i32.const 100))) (i32.store (i32.const 1040) (i32.const 3000000))").await;
+    let (result, _) = outcome_of(
+        "(drop (memory.grow (i32.const 100))) (i32.store (i32.const 1040) (i32.const 3000000))",
+    )
+    .await;
     assert_eq!(result, Err(CallFailure::BadOutput));
 }
 
@@ -163,7 +194,12 @@ async fn h22_calls_into_the_host_are_counted() {
             "(loop $l (drop (call $now)) (local.set $i (i32.add (local.get $i) (i32.const 1))) \
              (br_if $l (i32.lt_u (local.get $i) (i32.const {number}))))"
         );
-        Guest { imports: NOW_IMPORT, handle: &handle, ..Guest::default() }.component()
+        Guest {
+            imports: NOW_IMPORT,
+            handle: &handle,
+            ..Guest::default()
+        }
+        .component()
     };
     world.load("", &times(10_000)).await;
     assert!(world.call("GET").await.0.is_ok());
@@ -174,12 +210,15 @@ async fn h22_calls_into_the_host_are_counted() {
 #[tokio::test]
 async fn h26_a_call_ends_with_its_time_on_the_clock() {
     let mut settings = RuntimeSettings::default();
-    settings.limits.portal.cpu = Duration::from_secs(600);
+    settings.limits.portal.cpu = Duration::from_mins(10);
     settings.limits.portal.wall = Duration::from_millis(100);
     let world = World::with(&[], settings).await;
     world.load("", &guest("(loop $l (br $l))")).await;
     let (failure, report) = world.failure().await;
-    assert_eq!((failure.clone(), failure.status()), (CallFailure::Wall, 504));
+    assert_eq!(
+        (failure.clone(), failure.status()),
+        (CallFailure::Wall, 504)
+    );
     assert!((100_000..5_000_000).contains(&report.wall_us), "{report:?}");
 }
 
@@ -202,19 +241,27 @@ async fn h39_every_call_begins_with_a_fresh_store() {
 #[tokio::test]
 async fn h48_an_abandoned_call_gives_its_permit_back() {
     let mut settings = RuntimeSettings::default();
-    settings.limits.portal.cpu = Duration::from_secs(600);
-    settings.limits.portal.wall = Duration::from_secs(600);
+    settings.limits.portal.cpu = Duration::from_mins(10);
+    settings.limits.portal.wall = Duration::from_mins(10);
     settings.limits.running = 2;
     settings.limits.waiting = 0;
     let world = World::with(&[], settings).await;
     world.load("", &guest("(loop $l (br $l))")).await;
     for _ in 0..20 {
         let call = world.call("GET");
-        assert!(tokio::time::timeout(Duration::from_millis(5), call).await.is_err(), "the call ended");
+        assert!(
+            tokio::time::timeout(Duration::from_millis(5), call)
+                .await
+                .is_err(),
+            "the call ended"
+        );
         // The task ends at its next slice.
         let begun = Instant::now();
         while world.runtime.0.running.available_permits() < 20 {
-            assert!(begun.elapsed() < Duration::from_secs(10), "the permit did not come back");
+            assert!(
+                begun.elapsed() < Duration::from_secs(10),
+                "the permit did not come back"
+            );
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
@@ -236,16 +283,28 @@ async fn a_scope_needs_the_user_and_the_package() {
     let asked = "[permissions]\n\"data:read\" = \"To see.\"";
     for (granted, manifest, case, denied) in [
         (&[][..], asked, 0, vec![crate::model::Permission::DataRead]),
-        (&["data:read"][..], "", 1, vec![crate::model::Permission::DataRead]),
+        (
+            &["data:read"][..],
+            "",
+            1,
+            vec![crate::model::Permission::DataRead],
+        ),
         // Both: refused only because there is no such collection.
         (&["data:read"][..], asked, 2, vec![]),
     ] {
         let world = World::new(granted).await;
         world.load(manifest, &LIST.component()).await;
         let (result, report) = world.call("GET").await;
-        assert_eq!(result.unwrap().status, 200 + case, "granted {granted:?}, manifest {manifest:?}");
+        assert_eq!(
+            result.unwrap().status,
+            200 + case,
+            "granted {granted:?}, manifest {manifest:?}"
+        );
         assert_eq!((report.denied, report.cloud_calls), (denied, 0));
-        assert_eq!(world.app().warnings().len(), usize::from(manifest.is_empty()));
+        assert_eq!(
+            world.app().warnings().len(),
+            usize::from(manifest.is_empty())
+        );
     }
 }
 
@@ -260,18 +319,44 @@ fn hooks(installed: &str) -> Vec<u8> {
                unreachable)
            (data (i32.const 7000) "later")"#
     );
-    Guest { fields: &fields, world: "custom-app", ..Guest::default() }.component()
+    Guest {
+        fields: &fields,
+        world: "custom-app",
+        ..Guest::default()
+    }
+    .component()
 }
 
 #[tokio::test]
 async fn hooks_are_told_where_the_app_has_them() {
     let world = World::new(&[]).await;
-    let delivery = Delivery { id: "work-1".to_owned(), attempt: 1 };
+    let delivery = Delivery {
+        id: "work-1".to_owned(),
+        attempt: 1,
+    };
     world.load("", &guest("")).await;
-    assert_eq!(world.runtime.installed(&world.install, delivery.clone()).await, HookOutcome::NotExported);
+    assert_eq!(
+        world
+            .runtime
+            .installed(&world.install, delivery.clone())
+            .await,
+        HookOutcome::NotExported
+    );
     world.load("", &hooks("")).await;
-    assert_eq!(world.runtime.installed(&world.install, delivery.clone()).await, HookOutcome::Done);
-    assert_eq!(world.runtime.uninstalled(&world.install, delivery.clone()).await, HookOutcome::Done);
+    assert_eq!(
+        world
+            .runtime
+            .installed(&world.install, delivery.clone())
+            .await,
+        HookOutcome::Done
+    );
+    assert_eq!(
+        world
+            .runtime
+            .uninstalled(&world.install, delivery.clone())
+            .await,
+        HookOutcome::Done
+    );
     let answers = |case: u8| {
         hooks(&format!(
             "(i32.store8 (i32.const 6000) (i32.const 1)) (i32.store8 (i32.const 6004) (i32.const {case})) \
@@ -280,9 +365,21 @@ async fn hooks_are_told_where_the_app_has_them() {
     };
     world.load("", &answers(0)).await;
     let later = "later".to_owned();
-    assert_eq!(world.runtime.installed(&world.install, delivery.clone()).await, HookOutcome::Retry(later.clone()));
+    assert_eq!(
+        world
+            .runtime
+            .installed(&world.install, delivery.clone())
+            .await,
+        HookOutcome::Retry(later.clone())
+    );
     world.load("", &answers(1)).await;
-    assert_eq!(world.runtime.installed(&world.install, delivery.clone()).await, HookOutcome::GiveUp(later));
+    assert_eq!(
+        world
+            .runtime
+            .installed(&world.install, delivery.clone())
+            .await,
+        HookOutcome::GiveUp(later)
+    );
     world.load("", &hooks("unreachable")).await;
     let outcome = world.runtime.installed(&world.install, delivery).await;
     assert_eq!(outcome, HookOutcome::Retry("the app crashed".to_owned()));
@@ -292,7 +389,12 @@ async fn hooks_are_told_where_the_app_has_them() {
 async fn a_broken_package_stops_only_itself_and_is_listed_with_its_reason() {
     let world = World::new(&[]).await;
     lay(&world.plugins, "kyc", "", &guest(""));
-    lay(&world.plugins, "broken-manifest", "nonsense = 1", &guest(""));
+    lay(
+        &world.plugins,
+        "broken-manifest",
+        "nonsense = 1",
+        &guest(""),
+    );
     lay(&world.plugins, "broken-component", "", b"no");
     std::fs::write(world.plugins.join("README.md"), "").unwrap();
     std::fs::create_dir(world.plugins.join(".kyc.new")).unwrap();
@@ -303,7 +405,13 @@ async fn a_broken_package_stops_only_itself_and_is_listed_with_its_reason() {
         .registry()
         .list()
         .iter()
-        .map(|app| (app.slug().to_string(), app.status(), app.version().is_some()))
+        .map(|app| {
+            (
+                app.slug().to_string(),
+                app.status(),
+                app.version().is_some(),
+            )
+        })
         .collect();
     assert_eq!(
         listed,
@@ -324,15 +432,37 @@ async fn a_bad_package_leaves_the_former_version_serving_and_a_removed_one_is_go
     lay(&world.plugins, "kyc", "", b"no");
     world.runtime.load_folder(&world.plugins).await;
     let app = world.app();
-    assert_eq!((app.status(), app.digest()), (AppStatus::Serving, Some(digest.as_str())));
-    assert!(app.reason().unwrap().contains("not WebAssembly"), "{:?}", app.reason());
-    assert!(world.runtime.registry().find_snapshot(app.slug(), &digest).is_some());
-    assert!(world.runtime.registry().find_snapshot(app.slug(), "other").is_none());
+    assert_eq!(
+        (app.status(), app.digest()),
+        (AppStatus::Serving, Some(digest.as_str()))
+    );
+    assert!(
+        app.reason().unwrap().contains("not WebAssembly"),
+        "{:?}",
+        app.reason()
+    );
+    assert!(
+        world
+            .runtime
+            .registry()
+            .find_snapshot(app.slug(), &digest)
+            .is_some()
+    );
+    assert!(
+        world
+            .runtime
+            .registry()
+            .find_snapshot(app.slug(), "other")
+            .is_none()
+    );
     assert_eq!(world.body().await, b"");
     std::fs::remove_dir_all(world.plugins.join("kyc")).unwrap();
     world.runtime.load_folder(&world.plugins).await;
     assert_eq!(world.runtime.registry().list().len(), 0);
-    assert!(matches!(world.failure().await.0, CallFailure::NotServing { .. }));
+    assert!(matches!(
+        world.failure().await.0,
+        CallFailure::NotServing { .. }
+    ));
 }
 
 #[tokio::test]
@@ -341,17 +471,27 @@ async fn an_unchanged_package_is_not_compiled_again() {
     world.load("", &guest("")).await;
     let before = world.app();
     world.load("", &guest("")).await;
-    assert!(Arc::ptr_eq(before.plugin().unwrap(), world.app().plugin().unwrap()));
+    assert!(Arc::ptr_eq(
+        before.plugin().unwrap(),
+        world.app().plugin().unwrap()
+    ));
 }
 
 #[tokio::test]
 async fn an_app_that_is_switched_off_is_listed_and_does_not_serve() {
     let mut settings = RuntimeSettings::default();
-    let off = AppOverrides { limits: Limits::default(), settings: BTreeMap::new(), enabled: false };
+    let off = AppOverrides {
+        limits: Limits::default(),
+        settings: BTreeMap::new(),
+        enabled: false,
+    };
     settings.apps.insert(Slug::parse("kyc").unwrap(), off);
     let world = World::with(&[], settings).await;
     lay(&world.plugins, "kyc", "", &guest(""));
     world.runtime.load_folder(&world.plugins).await;
-    assert_eq!((world.app().status(), world.app().version()), (AppStatus::Disabled, Some("1.0.0")));
+    assert_eq!(
+        (world.app().status(), world.app().version()),
+        (AppStatus::Disabled, Some("1.0.0"))
+    );
     assert_eq!(world.failure().await.0.status(), 503);
 }

@@ -13,9 +13,15 @@ impl GuestThreads {
     pub(super) fn start(count: Option<usize>) -> std::io::Result<Self> {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         let count = count.unwrap_or(cores.saturating_sub(1)).max(1);
-        let runtime =
-            Builder::new_multi_thread().worker_threads(count).thread_name("airlock-guest").enable_all().build()?;
-        Ok(Self { handle: runtime.handle().clone(), runtime: Some(runtime) })
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(count)
+            .thread_name("airlock-guest")
+            .enable_all()
+            .build()?;
+        Ok(Self {
+            handle: runtime.handle().clone(),
+            runtime: Some(runtime),
+        })
     }
 
     pub(super) fn handle(&self) -> &Handle {

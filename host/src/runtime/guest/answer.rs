@@ -6,31 +6,53 @@ use crate::runtime::host::bindings::blnk::app::http_types::Response;
 use crate::runtime::limits::{MAX_HEADER_BYTES, MAX_HEADERS};
 
 /// Headers that a guest may set. The rest is the host's; a header that is not listed is dropped.
-const ALLOWED: [&str; 5] =
-    ["content-type", "content-language", "etag", "last-modified", "content-disposition"];
+const ALLOWED: [&str; 5] = [
+    "content-type",
+    "content-language",
+    "etag",
+    "last-modified",
+    "content-disposition",
+];
 
 /// Takes an answer whose status, headers and size are sound.
 pub(super) fn checked(response: Response, max_body: usize) -> Result<GuestResponse, Failed> {
     let refused = |reason: String| Err(Failed::new(CallFailure::BadOutput, reason));
-    let Response { status, headers, body } = response;
+    let Response {
+        status,
+        headers,
+        body,
+    } = response;
     if !(200..=599).contains(&status) {
         return refused(format!("the status {status} is not between 200 and 599"));
     }
     if body.len() > max_body {
-        return refused(format!("the body has {} bytes; it may have {max_body}", body.len()));
+        return refused(format!(
+            "the body has {} bytes; it may have {max_body}",
+            body.len()
+        ));
     }
     if headers.len() > MAX_HEADERS {
-        return refused(format!("there are {} headers; there may be {MAX_HEADERS}", headers.len()));
+        return refused(format!(
+            "there are {} headers; there may be {MAX_HEADERS}",
+            headers.len()
+        ));
     }
-    let size: usize = headers.iter().map(|(name, value)| name.len().saturating_add(value.len())).sum();
+    let size: usize = headers
+        .iter()
+        .map(|(name, value)| name.len().saturating_add(value.len()))
+        .sum();
     if size > MAX_HEADER_BYTES {
-        return refused(format!("the headers have {size} bytes; they may have {MAX_HEADER_BYTES}"));
+        return refused(format!(
+            "the headers have {size} bytes; they may have {MAX_HEADER_BYTES}"
+        ));
     }
     let mut allowed: Vec<(String, String)> = Vec::new();
     for (index, (name, value)) in headers.into_iter().enumerate() {
         // Also those that will be dropped: a broken one means a broken or hostile guest.
         if !is_token(&name) || !is_value(&value) {
-            return refused(format!("header {index} has a name or a value with characters that are not allowed"));
+            return refused(format!(
+                "header {index} has a name or a value with characters that are not allowed"
+            ));
         }
         let name = name.to_ascii_lowercase();
         if !ALLOWED.contains(&name.as_str()) {
@@ -41,26 +63,51 @@ pub(super) fn checked(response: Response, max_body: usize) -> Result<GuestRespon
         }
         allowed.push((name, value));
     }
-    Ok(GuestResponse { status, headers: allowed, body })
+    Ok(GuestResponse {
+        status,
+        headers: allowed,
+        body,
+    })
 }
 
 /// A header's name after RFC 9110.
 fn is_token(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+    !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
 /// A header's value: visible ASCII, spaces and tabs between.
 fn is_value(value: &str) -> bool {
-    value.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ' || byte == b'\t') && value.trim() == value
+    value
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() || byte == b' ' || byte == b'\t')
+        && value.trim() == value
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn answer(status: u16, headers: &[(&str, &str)], body: usize) -> Result<GuestResponse, CallFailure> {
-        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        checked(Response { status, headers, body: vec![0; body] }, 100).map_err(|failed| failed.failure)
+    fn answer(
+        status: u16,
+        headers: &[(&str, &str)],
+        body: usize,
+    ) -> Result<GuestResponse, CallFailure> {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        checked(
+            Response {
+                status,
+                headers,
+                body: vec![0; body],
+            },
+            100,
+        )
+        .map_err(|failed| failed.failure)
     }
 
     #[test]
@@ -90,18 +137,35 @@ mod tests {
             ("etag", "ä"),
             ("etag", " a"),
         ] {
-            assert_eq!(answer(200, &[(name, value)], 0), Err(CallFailure::BadOutput), "{name:?}: {value:?}");
+            assert_eq!(
+                answer(200, &[(name, value)], 0),
+                Err(CallFailure::BadOutput),
+                "{name:?}: {value:?}"
+            );
         }
         assert_eq!(answer(200, &[("x", "y"); 64], 0).unwrap().headers.len(), 0);
-        assert_eq!(answer(200, &[("x", "y"); 65], 0), Err(CallFailure::BadOutput));
-        assert_eq!(answer(200, &[("x", &"y".repeat(16 * 1024))], 0), Err(CallFailure::BadOutput));
-        assert_eq!(answer(200, &[("etag", "1"), ("ETag", "2")], 0), Err(CallFailure::BadOutput));
+        assert_eq!(
+            answer(200, &[("x", "y"); 65], 0),
+            Err(CallFailure::BadOutput)
+        );
+        assert_eq!(
+            answer(200, &[("x", &"y".repeat(16 * 1024))], 0),
+            Err(CallFailure::BadOutput)
+        );
+        assert_eq!(
+            answer(200, &[("etag", "1"), ("ETag", "2")], 0),
+            Err(CallFailure::BadOutput)
+        );
     }
 
     #[test]
     fn h41_status_and_size_are_bounded() {
         for status in [0, 100, 101, 199, 600, 999, u16::MAX] {
-            assert_eq!(answer(status, &[], 0), Err(CallFailure::BadOutput), "{status}");
+            assert_eq!(
+                answer(status, &[], 0),
+                Err(CallFailure::BadOutput),
+                "{status}"
+            );
         }
         for status in [200, 304, 599] {
             assert!(answer(status, &[], 100).is_ok(), "{status}");

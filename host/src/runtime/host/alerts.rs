@@ -14,7 +14,10 @@ impl HasData for View<'static> {
 }
 
 impl cloud_types::Host for View<'_> {
-    fn convert_cloud_error(&mut self, failure: CloudFailure) -> wasmtime::Result<cloud_types::CloudError> {
+    fn convert_cloud_error(
+        &mut self,
+        failure: CloudFailure,
+    ) -> wasmtime::Result<cloud_types::CloudError> {
         failure.into_wit()
     }
 }
@@ -50,7 +53,10 @@ impl alert_actions::Host for View<'_> {
         title: Option<String>,
         description: String,
     ) -> Result<String, CloudFailure> {
-        Ok(self.writing()?.flag(&entity_id, title.as_deref(), &description).await?)
+        Ok(self
+            .writing()?
+            .flag(&entity_id, title.as_deref(), &description)
+            .await?)
     }
 
     async fn update(&mut self, id: String, changes: String) -> Result<String, CloudFailure> {
@@ -63,10 +69,18 @@ impl alert_actions::Host for View<'_> {
         colour: String,
         key: Option<String>,
     ) -> Result<String, CloudFailure> {
-        Ok(self.writing()?.create_status(&name, &colour, key.as_deref()).await?)
+        Ok(self
+            .writing()?
+            .create_status(&name, &colour, key.as_deref())
+            .await?)
     }
 
-    async fn update_status(&mut self, key: String, name: String, colour: String) -> Result<String, CloudFailure> {
+    async fn update_status(
+        &mut self,
+        key: String,
+        name: String,
+        colour: String,
+    ) -> Result<String, CloudFailure> {
         Ok(self.writing()?.update_status(&key, &name, &colour).await?)
     }
 

@@ -21,7 +21,10 @@ impl Host for View<'_> {
         Ok(Err(ConnectionError::NotConnected))
     }
 
-    async fn callback_url(&mut self, _name: String) -> wasmtime::Result<Result<String, ConnectionError>> {
+    async fn callback_url(
+        &mut self,
+        _name: String,
+    ) -> wasmtime::Result<Result<String, ConnectionError>> {
         self.0.enter("connections.callback-url")?;
         Ok(Err(ConnectionError::NotConnected))
     }

@@ -23,17 +23,29 @@ impl Host for View<'_> {
             app_id: tenant.app_id().as_str().to_owned(),
             instance_id: tenant.instance_id().as_str().to_owned(),
             organization_id: tenant.organization_id().map(|id| id.as_str().to_owned()),
-            granted: binding.grants.effective().map(|scope| scope.as_str().to_owned()).collect(),
+            granted: binding
+                .grants
+                .effective()
+                .map(|scope| scope.as_str().to_owned())
+                .collect(),
         })
     }
 
     async fn granted(&mut self, scope: String) -> wasmtime::Result<bool> {
         let binding = self.0.enter("context.granted")?;
-        Ok(binding.grants.effective().any(|effective| effective.as_str() == scope))
+        Ok(binding
+            .grants
+            .effective()
+            .any(|effective| effective.as_str() == scope))
     }
 
     async fn setting(&mut self, name: String) -> wasmtime::Result<Option<String>> {
-        Ok(self.0.enter("context.setting")?.settings.get(&name).cloned())
+        Ok(self
+            .0
+            .enter("context.setting")?
+            .settings
+            .get(&name)
+            .cloned())
     }
 
     async fn call_id(&mut self) -> wasmtime::Result<String> {
@@ -46,15 +58,20 @@ impl Host for View<'_> {
 
     async fn random(&mut self, len: u32) -> wasmtime::Result<Vec<u8>> {
         self.0.enter("context.random")?;
-        let length = usize::try_from(len).ok().filter(|length| *length <= MAX_RANDOM);
+        let length = usize::try_from(len)
+            .ok()
+            .filter(|length| *length <= MAX_RANDOM);
         let Some(length) = length else {
             return Err(wasmtime::Error::msg(format!(
                 "context.random was asked for {len} bytes; it gives at most {MAX_RANDOM}"
             )));
         };
         let mut bytes = vec![0; length];
-        getrandom::fill(&mut bytes)
-            .map_err(|error| wasmtime::Error::msg(format!("the operating system gave no random bytes: {error}")))?;
+        getrandom::fill(&mut bytes).map_err(|error| {
+            wasmtime::Error::msg(format!(
+                "the operating system gave no random bytes: {error}"
+            ))
+        })?;
         Ok(bytes)
     }
 }

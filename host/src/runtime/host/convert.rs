@@ -39,7 +39,9 @@ impl From<CloudError> for wit::CloudError {
     fn from(error: CloudError) -> Self {
         match error {
             CloudError::NotGranted(permission) => Self::NotGranted(permission.as_str().to_owned()),
-            CloudError::NotRequested(permission) => Self::NotRequested(permission.as_str().to_owned()),
+            CloudError::NotRequested(permission) => {
+                Self::NotRequested(permission.as_str().to_owned())
+            }
             CloudError::InvalidRequest(reason) => Self::InvalidRequest(reason),
             CloudError::NotFound => Self::NotFound,
             CloudError::Conflict(error) => Self::Conflict(error.into()),
@@ -56,13 +58,20 @@ impl From<CloudError> for wit::CloudError {
 
 impl From<ApiError> for wit::ApiError {
     fn from(error: ApiError) -> Self {
-        Self { status: error.status, code: error.code, message: error.message }
+        Self {
+            status: error.status,
+            code: error.code,
+            message: error.message,
+        }
     }
 }
 
 impl From<Wait> for wit::Wait {
     fn from(wait: Wait) -> Self {
-        Self { message: wait.message, retry_after_seconds: wait.retry_after_seconds }
+        Self {
+            message: wait.message,
+            retry_after_seconds: wait.retry_after_seconds,
+        }
     }
 }
 

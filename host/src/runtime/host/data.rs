@@ -14,7 +14,10 @@ impl HasData for View<'static> {
 }
 
 impl cloud_types::Host for View<'_> {
-    fn convert_cloud_error(&mut self, failure: CloudFailure) -> wasmtime::Result<cloud_types::CloudError> {
+    fn convert_cloud_error(
+        &mut self,
+        failure: CloudFailure,
+    ) -> wasmtime::Result<cloud_types::CloudError> {
         failure.into_wit()
     }
 }
@@ -26,7 +29,10 @@ impl View<'_> {
 }
 
 fn page(page: Option<cloud_types::Page>) -> Option<Page> {
-    page.map(|page| Page { number: page.number, size: page.size })
+    page.map(|page| Page {
+        number: page.number,
+        size: page.size,
+    })
 }
 
 impl data::Host for View<'_> {
@@ -36,7 +42,10 @@ impl data::Host for View<'_> {
         filters: Vec<(String, String)>,
         requested: Option<cloud_types::Page>,
     ) -> Result<String, CloudFailure> {
-        Ok(self.permitted()?.list(&what, filters, page(requested)).await?)
+        Ok(self
+            .permitted()?
+            .list(&what, filters, page(requested))
+            .await?)
     }
 
     async fn get(&mut self, what: String, id: String) -> Result<String, CloudFailure> {
@@ -49,7 +58,10 @@ impl data::Host for View<'_> {
         filters: String,
         requested: Option<cloud_types::Page>,
     ) -> Result<String, CloudFailure> {
-        Ok(self.permitted()?.filter(&what, &filters, page(requested)).await?)
+        Ok(self
+            .permitted()?
+            .filter(&what, &filters, page(requested))
+            .await?)
     }
 
     async fn get_core(

@@ -23,7 +23,11 @@ impl Host for View<'_> {
         Ok(Err(JobError::UnknownJob))
     }
 
-    async fn cancel(&mut self, _name: String, _key: String) -> wasmtime::Result<Result<bool, JobError>> {
+    async fn cancel(
+        &mut self,
+        _name: String,
+        _key: String,
+    ) -> wasmtime::Result<Result<bool, JobError>> {
         self.0.enter("jobs.cancel")?;
         Ok(Err(JobError::UnknownJob))
     }

@@ -14,7 +14,10 @@ impl HasData for View<'static> {
 }
 
 impl cloud_types::Host for View<'_> {
-    fn convert_cloud_error(&mut self, failure: CloudFailure) -> wasmtime::Result<cloud_types::CloudError> {
+    fn convert_cloud_error(
+        &mut self,
+        failure: CloudFailure,
+    ) -> wasmtime::Result<cloud_types::CloudError> {
         failure.into_wit()
     }
 }
@@ -34,8 +37,15 @@ impl ledger::Host for View<'_> {
         Ok(self.permitted()?.create_balance(&balance).await?)
     }
 
-    async fn link_identity(&mut self, balance_id: String, identity_id: String) -> Result<String, CloudFailure> {
-        Ok(self.permitted()?.link_identity(&balance_id, &identity_id).await?)
+    async fn link_identity(
+        &mut self,
+        balance_id: String,
+        identity_id: String,
+    ) -> Result<String, CloudFailure> {
+        Ok(self
+            .permitted()?
+            .link_identity(&balance_id, &identity_id)
+            .await?)
     }
 
     async fn create_transaction(&mut self, transaction: String) -> Result<String, CloudFailure> {
@@ -58,7 +68,11 @@ impl ledger::Host for View<'_> {
         Ok(self.permitted()?.create_identity(&identity).await?)
     }
 
-    async fn update_identity(&mut self, id: String, changes: String) -> Result<String, CloudFailure> {
+    async fn update_identity(
+        &mut self,
+        id: String,
+        changes: String,
+    ) -> Result<String, CloudFailure> {
         Ok(self.permitted()?.update_identity(&id, &changes).await?)
     }
 
@@ -68,7 +82,10 @@ impl ledger::Host for View<'_> {
         key: String,
         value: String,
     ) -> Result<String, CloudFailure> {
-        Ok(self.permitted()?.merge_metadata(&entity_id, &key, &value).await?)
+        Ok(self
+            .permitted()?
+            .merge_metadata(&entity_id, &key, &value)
+            .await?)
     }
 
     async fn post_core(&mut self, path: Vec<String>, body: String) -> Result<String, CloudFailure> {

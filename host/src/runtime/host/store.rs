@@ -25,7 +25,10 @@ impl From<Condition> for install::Condition {
 
 impl From<install::Entry> for Entry {
     fn from(entry: install::Entry) -> Self {
-        Self { value: entry.value, version: entry.version }
+        Self {
+            value: entry.value,
+            version: entry.version,
+        }
     }
 }
 
@@ -36,17 +39,32 @@ impl wit::Host for View<'_> {
 
     async fn get(&mut self, key: String) -> Result<Option<Entry>, StoreFailure> {
         let binding = self.0.enter("store.get")?;
-        Ok(binding.store.get(&binding.tenant, &key).await?.map(Entry::from))
+        Ok(binding
+            .store
+            .get(&binding.tenant, &key)
+            .await?
+            .map(Entry::from))
     }
 
-    async fn set(&mut self, key: String, value: Vec<u8>, condition: Condition) -> Result<u64, StoreFailure> {
+    async fn set(
+        &mut self,
+        key: String,
+        value: Vec<u8>,
+        condition: Condition,
+    ) -> Result<u64, StoreFailure> {
         let binding = self.0.enter("store.set")?;
-        Ok(binding.store.set(&binding.tenant, &key, &value, condition.into()).await?)
+        Ok(binding
+            .store
+            .set(&binding.tenant, &key, &value, condition.into())
+            .await?)
     }
 
     async fn delete(&mut self, key: String, condition: Condition) -> Result<(), StoreFailure> {
         let binding = self.0.enter("store.delete")?;
-        Ok(binding.store.delete(&binding.tenant, &key, condition.into()).await?)
+        Ok(binding
+            .store
+            .delete(&binding.tenant, &key, condition.into())
+            .await?)
     }
 
     async fn scan(
@@ -56,8 +74,14 @@ impl wit::Host for View<'_> {
         limit: u32,
     ) -> Result<Vec<(String, Entry)>, StoreFailure> {
         let binding = self.0.enter("store.scan")?;
-        let entries = binding.store.scan(&binding.tenant, &prefix, after.as_deref(), limit).await?;
-        Ok(entries.into_iter().map(|(key, entry)| (key, entry.into())).collect())
+        let entries = binding
+            .store
+            .scan(&binding.tenant, &prefix, after.as_deref(), limit)
+            .await?;
+        Ok(entries
+            .into_iter()
+            .map(|(key, entry)| (key, entry.into()))
+            .collect())
     }
 
     async fn keys(
@@ -67,6 +91,9 @@ impl wit::Host for View<'_> {
         limit: u32,
     ) -> Result<Vec<String>, StoreFailure> {
         let binding = self.0.enter("store.keys")?;
-        Ok(binding.store.keys(&binding.tenant, &prefix, after.as_deref(), limit).await?)
+        Ok(binding
+            .store
+            .keys(&binding.tenant, &prefix, after.as_deref(), limit)
+            .await?)
     }
 }

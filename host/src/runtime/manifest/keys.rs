@@ -26,12 +26,19 @@ const FILE: Known = &[
     ("metadata_keys", Kind::Free),
     ("permissions", Kind::Free),
     ("settings", Kind::Free),
-    ("connections", Kind::Named(&[("purpose", Kind::Free), ("required", Kind::Free)])),
+    (
+        "connections",
+        Kind::Named(&[("purpose", Kind::Free), ("required", Kind::Free)]),
+    ),
     ("jobs", Kind::Named(&[("every", Kind::Free)])),
     ("limits", Kind::Table(LIMITS)),
     (
         "build",
-        Kind::Table(&[("command", Kind::Free), ("output", Kind::Free), ("watch", Kind::Free)]),
+        Kind::Table(&[
+            ("command", Kind::Free),
+            ("output", Kind::Free),
+            ("watch", Kind::Free),
+        ]),
     ),
     ("test", Kind::Table(&[("scenarios", Kind::Free)])),
 ];
@@ -53,11 +60,18 @@ pub(super) fn check(table: &Table) -> Result<(), ManifestError> {
 
 fn walk(path: &str, table: &Table, known: Known) -> Result<(), ManifestError> {
     for (name, value) in table {
-        let place = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+        let place = if path.is_empty() {
+            name.clone()
+        } else {
+            format!("{path}.{name}")
+        };
         let Some((_, kind)) = known.iter().find(|(known, _)| known == name) else {
             return Err(ManifestError::at(
                 place,
-                format!("is not a known key{}", nearest(name, known.iter().map(|(name, _)| *name))),
+                format!(
+                    "is not a known key{}",
+                    nearest(name, known.iter().map(|(name, _)| *name))
+                ),
             ));
         };
         match (kind, value) {

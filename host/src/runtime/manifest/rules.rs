@@ -14,9 +14,9 @@ use crate::model::Permission;
 /// Most entries of any list or table: nothing real has more, and each costs the operator attention.
 const MAX_ENTRIES: usize = 64;
 /// Shortest period of a job: below it, jobs would be a way around the limits of calls.
-const MIN_PERIOD: Duration = Duration::from_secs(60);
+const MIN_PERIOD: Duration = Duration::from_mins(1);
 /// Longest period of a job.
-const MAX_PERIOD: Duration = Duration::from_secs(366 * 24 * 3600);
+const MAX_PERIOD: Duration = Duration::from_hours(366 * 24);
 /// The key under which Core marks tokenized fields: writing it would make Core detokenize or lose them.
 const RESERVED_METADATA_KEYS: [&str; 1] = ["tokenized_fields"];
 
@@ -53,13 +53,22 @@ pub(super) fn checked(wire: Wire) -> Result<Manifest, ManifestError> {
 fn text(place: &str, value: &str, min: usize, max: usize) -> Result<(), ManifestError> {
     let length = value.trim().chars().count();
     if length < min {
-        return Err(ManifestError::at(place, "is empty; write a sentence for people"));
+        return Err(ManifestError::at(
+            place,
+            "is empty; write a sentence for people",
+        ));
     }
     if length > max {
-        return Err(ManifestError::at(place, format!("is longer than {max} characters")));
+        return Err(ManifestError::at(
+            place,
+            format!("is longer than {max} characters"),
+        ));
     }
     if value.chars().any(char::is_control) {
-        return Err(ManifestError::at(place, "has a control character, such as a line break"));
+        return Err(ManifestError::at(
+            place,
+            "has a control character, such as a line break",
+        ));
     }
     Ok(())
 }
@@ -79,7 +88,10 @@ fn name(place: &str, value: &str, extra: &[u8]) -> Result<(), ManifestError> {
 
 fn few(place: &str, length: usize) -> Result<(), ManifestError> {
     if length > MAX_ENTRIES {
-        return Err(ManifestError::at(place, format!("has more than {MAX_ENTRIES} entries")));
+        return Err(ManifestError::at(
+            place,
+            format!("has more than {MAX_ENTRIES} entries"),
+        ));
     }
     Ok(())
 }
@@ -88,7 +100,11 @@ fn metadata_keys(keys: Vec<String>) -> Result<BTreeSet<String>, ManifestError> {
     few("metadata_keys", keys.len())?;
     let mut set = BTreeSet::new();
     for key in keys {
-        name(&format!("metadata_keys: \"{}\"", key.escape_debug()), &key, b"_-")?;
+        name(
+            &format!("metadata_keys: \"{}\"", key.escape_debug()),
+            &key,
+            b"_-",
+        )?;
         if RESERVED_METADATA_KEYS.contains(&key.as_str()) {
             return Err(ManifestError::at(
                 "metadata_keys",
@@ -96,13 +112,18 @@ fn metadata_keys(keys: Vec<String>) -> Result<BTreeSet<String>, ManifestError> {
             ));
         }
         if !set.insert(key.clone()) {
-            return Err(ManifestError::at("metadata_keys", format!("\"{key}\" stands there twice")));
+            return Err(ManifestError::at(
+                "metadata_keys",
+                format!("\"{key}\" stands there twice"),
+            ));
         }
     }
     Ok(set)
 }
 
-fn permissions(wire: BTreeMap<String, String>) -> Result<BTreeMap<Permission, String>, ManifestError> {
+fn permissions(
+    wire: BTreeMap<String, String>,
+) -> Result<BTreeMap<Permission, String>, ManifestError> {
     let mut permissions = BTreeMap::new();
     for (scope, purpose) in wire {
         let place = format!("permissions.\"{}\"", scope.escape_debug());
@@ -110,11 +131,17 @@ fn permissions(wire: BTreeMap<String, String>) -> Result<BTreeMap<Permission, St
             let known = Permission::ALL.iter().map(|permission| permission.as_str());
             return Err(ManifestError::at(
                 place,
-                format!("is not a scope that this host can serve{}", nearest(&scope, known)),
+                format!(
+                    "is not a scope that this host can serve{}",
+                    nearest(&scope, known)
+                ),
             ));
         };
         if purpose.trim().is_empty() {
-            return Err(ManifestError::at(place, "is empty; tell the user in a sentence why"));
+            return Err(ManifestError::at(
+                place,
+                "is empty; tell the user in a sentence why",
+            ));
         }
         text(&place, &purpose, 1, 300)?;
         permissions.insert(permission, purpose);
@@ -152,7 +179,10 @@ fn jobs(wire: BTreeMap<String, WireJob>) -> Result<BTreeMap<String, JobRequest>,
         .map(|(key, job)| {
             let place = format!("jobs.\"{}\"", key.escape_debug());
             name(&place, &key, b"-")?;
-            let every = job.every.map(|every| period(&format!("{place}.every"), &every)).transpose()?;
+            let every = job
+                .every
+                .map(|every| period(&format!("{place}.every"), &every))
+                .transpose()?;
             Ok((key, JobRequest { every }))
         })
         .collect()
@@ -170,11 +200,17 @@ fn period(place: &str, value: &str) -> Result<Duration, ManifestError> {
     };
     let number = digits.parse::<u64>().ok().filter(|_| digits.len() <= 9);
     let (Some(number), Some(seconds)) = (number, seconds) else {
-        return Err(ManifestError::at(place, "is not a period; try \"15m\", \"24h\" or \"7d\""));
+        return Err(ManifestError::at(
+            place,
+            "is not a period; try \"15m\", \"24h\" or \"7d\"",
+        ));
     };
     let period = Duration::from_secs(number.saturating_mul(seconds));
     if period < MIN_PERIOD || period > MAX_PERIOD {
-        return Err(ManifestError::at(place, "is not between one minute (\"1m\") and a year (\"366d\")"));
+        return Err(ManifestError::at(
+            place,
+            "is not between one minute (\"1m\") and a year (\"366d\")",
+        ));
     }
     Ok(period)
 }
@@ -188,7 +224,10 @@ fn limits(wire: &WireLimits) -> Result<LimitRequest, ManifestError> {
         ("limits.background_wall_ms", wire.background_wall_ms),
     ] {
         if value == Some(0) {
-            return Err(ManifestError::at(place, "is 0: nothing could run; leave it out for the host's own"));
+            return Err(ManifestError::at(
+                place,
+                "is 0: nothing could run; leave it out for the host's own",
+            ));
         }
     }
     Ok(LimitRequest {
@@ -208,7 +247,10 @@ fn limits(wire: &WireLimits) -> Result<LimitRequest, ManifestError> {
 
 fn build(build: BuildCommand) -> Result<BuildCommand, ManifestError> {
     if build.command.trim().is_empty() {
-        return Err(ManifestError::at("build.command", "is empty; name the command that makes the component"));
+        return Err(ManifestError::at(
+            "build.command",
+            "is empty; name the command that makes the component",
+        ));
     }
     relative("build.output", &build.output)?;
     few("build.watch", build.watch.len())?;
@@ -224,7 +266,10 @@ fn relative(place: &str, path: &str) -> Result<(), ManifestError> {
     let inside = parts.peek().is_some()
         && parts.all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
     if !inside || path.contains('\0') {
-        return Err(ManifestError::at(place, "is not a path within the app's folder"));
+        return Err(ManifestError::at(
+            place,
+            "is not a path within the app's folder",
+        ));
     }
     Ok(())
 }

@@ -14,11 +14,20 @@ use rustix::io::Errno;
 use super::PackageError;
 
 /// A regular file is opened at once, a pipe too: without this a pipe would wait for its writer.
-const FILE: OFlags = OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
-const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+const FILE: OFlags = OFlags::RDONLY
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::CLOEXEC);
+const FOLDER: OFlags = OFlags::RDONLY
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::CLOEXEC);
 
 fn io(name: &str, error: impl Into<std::io::Error>) -> PackageError {
-    PackageError::Io { file: name.to_owned(), error: error.into() }
+    PackageError::Io {
+        file: name.to_owned(),
+        error: error.into(),
+    }
 }
 
 fn folder_error(name: &str, error: Errno) -> PackageError {
@@ -69,7 +78,10 @@ pub(super) fn read_file(
     }
     let size = u64::try_from(status.st_size).unwrap_or(u64::MAX);
     if size > max_bytes {
-        return Err(PackageError::TooLarge { file: name.to_owned(), max_bytes });
+        return Err(PackageError::TooLarge {
+            file: name.to_owned(),
+            max_bytes,
+        });
     }
     let mut content = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
     File::from(handle)

@@ -48,9 +48,24 @@ fn a_package_is_read_whole() {
     let package = Package::read(&folder.path).unwrap();
     assert_eq!(package.slug().as_str(), "kyc");
     assert_eq!(&package.component()[..], b"wasm");
-    assert_eq!(package.ui().iter().map(|(path, _)| path).collect::<Vec<_>>(), ["index.html", "js/app.js"]);
+    assert_eq!(
+        package
+            .ui()
+            .iter()
+            .map(|(path, _)| path)
+            .collect::<Vec<_>>(),
+        ["index.html", "js/app.js"]
+    );
     assert_eq!(&package.ui().find("js/app.js").unwrap().bytes[..], b"1");
-    for path in ["", "/index.html", "js", "js/", "../app.toml", "js/../index.html", "INDEX.html"] {
+    for path in [
+        "",
+        "/index.html",
+        "js",
+        "js/",
+        "../app.toml",
+        "js/../index.html",
+        "INDEX.html",
+    ] {
         assert!(package.ui().find(path).is_none(), "{path}");
     }
 }
@@ -69,7 +84,9 @@ fn the_digest_is_that_of_the_documented_framing() {
             input.extend(part.as_bytes());
         }
     }
-    let expected: String = Sha256::digest(&input).iter().map(|byte| format!("{byte:02x}")).collect();
+    let expected = Sha256::digest(&input)
+        .iter()
+        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
     assert_eq!(folder.digest(), expected);
 }
 
@@ -94,9 +111,18 @@ fn the_digest_changes_with_any_file_and_any_name() {
 #[test]
 fn what_is_missing_is_named_with_what_to_try() {
     for (name, expected) in [
-        ("app.toml", "app.toml is missing; every package says there what it is"),
-        ("app.wasm", "app.wasm is missing; build the app; try: airlock build"),
-        ("ui/index.html", "ui/index.html is missing; it is the page that a person opens"),
+        (
+            "app.toml",
+            "app.toml is missing; every package says there what it is",
+        ),
+        (
+            "app.wasm",
+            "app.wasm is missing; build the app; try: airlock build",
+        ),
+        (
+            "ui/index.html",
+            "ui/index.html is missing; it is the page that a person opens",
+        ),
     ] {
         let folder = Folder::new();
         folder.remove(name);
@@ -112,27 +138,55 @@ fn h44_links_and_pipes_are_refused_wherever_they_stand() {
         let path = folder.path.join(name);
         let _ = std::fs::remove_file(&path);
         symlink(outside.path(), &path).unwrap();
-        assert!(folder.error().contains("is not a regular file"), "{name}: {}", folder.error());
+        assert!(
+            folder.error().contains("is not a regular file"),
+            "{name}: {}",
+            folder.error()
+        );
     }
     let folder = Folder::new();
     symlink("/etc", folder.path.join("ui/etc")).unwrap();
-    assert!(folder.error().contains("ui/etc is not a"), "{}", folder.error());
+    assert!(
+        folder.error().contains("ui/etc is not a"),
+        "{}",
+        folder.error()
+    );
 
     let folder = Folder::new();
     std::fs::remove_dir_all(folder.path.join("ui")).unwrap();
     symlink("/etc", folder.path.join("ui")).unwrap();
-    assert!(folder.error().contains("ui is not a folder"), "{}", folder.error());
+    assert!(
+        folder.error().contains("ui is not a folder"),
+        "{}",
+        folder.error()
+    );
 
     let folder = Folder::new();
     let linked = folder.path.with_file_name("linked");
     symlink(&folder.path, &linked).unwrap();
-    assert!(Package::read(&linked).unwrap_err().to_string().contains("is not a folder"));
+    assert!(
+        Package::read(&linked)
+            .unwrap_err()
+            .to_string()
+            .contains("is not a folder")
+    );
 
     let folder = Folder::new();
     folder.remove("app.wasm");
     let pipe = folder.path.join("app.wasm");
-    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
-    assert!(folder.error().contains("app.wasm is not a regular file"), "{}", folder.error());
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        &pipe,
+        rustix::fs::FileType::Fifo,
+        0o600.into(),
+        0,
+    )
+    .unwrap();
+    assert!(
+        folder.error().contains("app.wasm is not a regular file"),
+        "{}",
+        folder.error()
+    );
 }
 
 #[test]
@@ -161,7 +215,11 @@ fn names_that_can_not_stand_in_an_address_are_refused() {
     for name in ["a b.js", "a%2f.js", "ä.js", "a?.js", "a\\b.js", "a\n.js"] {
         let folder = Folder::new();
         folder.write(&format!("ui/{name}"), "");
-        assert!(folder.error().contains("unsuitable name"), "{name:?}: {}", folder.error());
+        assert!(
+            folder.error().contains("unsuitable name"),
+            "{name:?}: {}",
+            folder.error()
+        );
     }
 }
 

@@ -54,7 +54,10 @@ impl UiFiles {
 
     /// Reads `ui/` of a package. Names that start with a dot (`.DS_Store`, `.git`) are no part of a page.
     pub(super) fn read(root: &OwnedFd) -> Result<Self, PackageError> {
-        let mut reader = Reader { files: BTreeMap::new(), bytes_left: MAX_BYTES };
+        let mut reader = Reader {
+            files: BTreeMap::new(),
+            bytes_left: MAX_BYTES,
+        };
         if let Some(folder) = files::open_subfolder(root, "ui", "ui")? {
             reader.read_folder(&folder, "", 0)?;
         }
@@ -68,7 +71,12 @@ struct Reader {
 }
 
 impl Reader {
-    fn read_folder(&mut self, folder: &OwnedFd, prefix: &str, depth: usize) -> Result<(), PackageError> {
+    fn read_folder(
+        &mut self,
+        folder: &OwnedFd,
+        prefix: &str,
+        depth: usize,
+    ) -> Result<(), PackageError> {
         if depth > MAX_DEPTH {
             return Err(PackageError::TooMany("16 folders within one another"));
         }
@@ -111,14 +119,23 @@ impl Reader {
         }
         let content = match files::read_file(folder, name, shown, self.bytes_left) {
             Err(PackageError::TooLarge { .. }) => {
-                return Err(PackageError::TooLarge { file: "ui/".to_owned(), max_bytes: MAX_BYTES });
+                return Err(PackageError::TooLarge {
+                    file: "ui/".to_owned(),
+                    max_bytes: MAX_BYTES,
+                });
             }
             Ok(None) => return Err(PackageError::Changed(shown.to_owned())),
             content => content?.unwrap_or_default(),
         };
         self.bytes_left = self.bytes_left.saturating_sub(content.len() as u64);
         let media_type = media_type(&path);
-        self.files.insert(path, UiFile { bytes: content.into(), media_type });
+        self.files.insert(
+            path,
+            UiFile {
+                bytes: content.into(),
+                media_type,
+            },
+        );
         Ok(())
     }
 }
@@ -130,7 +147,10 @@ fn sound(byte: u8) -> bool {
 
 /// The media type by the ending. Not guessed from content: a browser must never take a picture for a script.
 fn media_type(path: &str) -> &'static str {
-    let ending = path.rsplit_once('.').map_or("", |(_, ending)| ending).to_ascii_lowercase();
+    let ending = path
+        .rsplit_once('.')
+        .map_or("", |(_, ending)| ending)
+        .to_ascii_lowercase();
     match ending.as_str() {
         "html" | "htm" => "text/html; charset=utf-8",
         "js" | "mjs" => "text/javascript; charset=utf-8",

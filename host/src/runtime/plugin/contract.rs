@@ -56,7 +56,9 @@ pub enum ContractError {
         recipe: &'static str,
     },
     /// The one export that every app has is missing.
-    #[error("does not export {PACKAGE}/portal, which answers the page's requests; it exports {found}")]
+    #[error(
+        "does not export {PACKAGE}/portal, which answers the page's requests; it exports {found}"
+    )]
     NoPortal {
         /// What it exports instead.
         found: String,
@@ -64,7 +66,11 @@ pub enum ContractError {
 }
 
 fn patches() -> String {
-    if VERSION.patch == 0 { String::new() } else { format!(".0 to {VERSION}") }
+    if VERSION.patch == 0 {
+        String::new()
+    } else {
+        format!(".0 to {VERSION}")
+    }
 }
 
 /// What a component's type says about it.
@@ -84,11 +90,29 @@ impl Surface {
     /// Reads the type of a component.
     pub fn of(component: &Component, engine: &wasmtime::Engine) -> Self {
         let kind = component.component_type();
-        let imports: Vec<_> = kind.imports(engine).map(|(name, item)| described(name, &item.ty)).collect();
-        let exports: Vec<_> = kind.exports(engine).map(|(name, item)| described(name, &item.ty)).collect();
-        let scopes = imports.iter().filter_map(|name| known(interface_of(name)?)?.1).collect();
-        let version = imports.iter().chain(&exports).filter_map(|name| version_of(name)).max();
-        Self { version, imports, exports, scopes }
+        let imports: Vec<_> = kind
+            .imports(engine)
+            .map(|(name, item)| described(name, &item.ty))
+            .collect();
+        let exports: Vec<_> = kind
+            .exports(engine)
+            .map(|(name, item)| described(name, &item.ty))
+            .collect();
+        let scopes = imports
+            .iter()
+            .filter_map(|name| known(interface_of(name)?)?.1)
+            .collect();
+        let version = imports
+            .iter()
+            .chain(&exports)
+            .filter_map(|name| version_of(name))
+            .max();
+        Self {
+            version,
+            imports,
+            exports,
+            scopes,
+        }
     }
 
     /// Refuses what this host can't serve.
@@ -99,12 +123,18 @@ impl Surface {
     }
 
     fn check_version(&self) -> Result<(), ContractError> {
-        for found in self.imports.iter().chain(&self.exports).filter_map(|name| version_of(name)) {
+        for found in self
+            .imports
+            .iter()
+            .chain(&self.exports)
+            .filter_map(|name| version_of(name))
+        {
             let same_line = (found.major, found.minor) == (VERSION.major, VERSION.minor);
-            if same_line && found.pre.is_empty() && found.patch <= VERSION.patch {
+            if same_line && found.pre.is_empty() && found <= VERSION {
                 continue;
             }
-            let newer = (found.major, found.minor, found.patch) > (VERSION.major, VERSION.minor, VERSION.patch);
+            let newer = (found.major, found.minor, found.patch)
+                > (VERSION.major, VERSION.minor, VERSION.patch);
             let hint = if newer {
                 "update the host, or build the app with the contract that comes with this host"
             } else {
@@ -121,7 +151,12 @@ impl Surface {
     }
 
     fn check_imports(&self) -> Result<(), ContractError> {
-        let names: Vec<_> = self.imports.iter().filter(|name| !is_given(name)).cloned().collect();
+        let names: Vec<_> = self
+            .imports
+            .iter()
+            .filter(|name| !is_given(name))
+            .cloned()
+            .collect();
         if names.is_empty() {
             return Ok(());
         }
@@ -130,7 +165,11 @@ impl Surface {
     }
 
     fn check_exports(&self) -> Result<(), ContractError> {
-        if self.exports.iter().any(|name| interface_of(name) == Some("portal")) {
+        if self
+            .exports
+            .iter()
+            .any(|name| interface_of(name) == Some("portal"))
+        {
             return Ok(());
         }
         let found = match self.exports.as_slice() {
@@ -155,7 +194,11 @@ fn described(name: &str, item: &ComponentItem) -> String {
 /// `data` of `blnk:app/data@0.1.0`.
 fn interface_of(name: &str) -> Option<&str> {
     let interface = name.strip_prefix(PACKAGE)?.strip_prefix('/')?;
-    Some(interface.split_once('@').map_or(interface, |(interface, _)| interface))
+    Some(
+        interface
+            .split_once('@')
+            .map_or(interface, |(interface, _)| interface),
+    )
 }
 
 fn known(interface: &str) -> Option<&'static (&'static str, Option<Permission>)> {
@@ -165,7 +208,9 @@ fn known(interface: &str) -> Option<&'static (&'static str, Option<Permission>)>
 /// `0.1.0` of `blnk:app/data@0.1.0`. An interface of the contract without a version is version 0.0.0: too old.
 fn version_of(name: &str) -> Option<Version> {
     interface_of(name)?;
-    let version = name.split_once('@').and_then(|(_, version)| Version::parse(version).ok());
+    let version = name
+        .split_once('@')
+        .and_then(|(_, version)| Version::parse(version).ok());
     Some(version.unwrap_or(Version::new(0, 0, 0)))
 }
 
@@ -205,7 +250,12 @@ mod tests {
 
     fn surface(imports: &[&str], exports: &[&str]) -> Surface {
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        Surface { version: None, imports: owned(imports), exports: owned(exports), scopes: BTreeSet::new() }
+        Surface {
+            version: None,
+            imports: owned(imports),
+            exports: owned(exports),
+            scopes: BTreeSet::new(),
+        }
     }
 
     fn error(imports: &[&str], exports: &[&str]) -> String {
@@ -216,10 +266,17 @@ mod tests {
 
     #[test]
     fn the_contract_and_the_given_part_of_wasi_are_taken() {
-        let imports =
-            ["blnk:app/data@0.1.0", "blnk:app/http-types@0.1.0", "wasi:cli/stdout@0.2.6", "wasi:io/streams@0.2.0"];
+        let imports = [
+            "blnk:app/data@0.1.0",
+            "blnk:app/http-types@0.1.0",
+            "wasi:cli/stdout@0.2.6",
+            "wasi:io/streams@0.2.0",
+        ];
         assert_eq!(surface(&imports, PORTAL).check(), Ok(()));
-        assert_eq!(surface(&[], &["blnk:app/portal@0.1.0", "blnk:app/lifecycle@0.1.0"]).check(), Ok(()));
+        assert_eq!(
+            surface(&[], &["blnk:app/portal@0.1.0", "blnk:app/lifecycle@0.1.0"]).check(),
+            Ok(())
+        );
     }
 
     #[test]
@@ -229,22 +286,40 @@ mod tests {
             "built for blnk:app 0.2; this host serves 0.1; update the host, or build the app with the contract that \
              comes with this host"
         );
-        assert!(error(&[], &["blnk:app/portal@0.1.1"]).starts_with("built for blnk:app 0.1.1; this host serves 0.1;"));
-        assert!(error(&[], &["blnk:app/portal@0.1.0-rc1"]).starts_with("built for blnk:app 0.1.0-rc1;"));
+        assert!(
+            error(&[], &["blnk:app/portal@0.1.1"])
+                .starts_with("built for blnk:app 0.1.1; this host serves 0.1;")
+        );
+        assert!(
+            error(&[], &["blnk:app/portal@0.1.0-rc1"]).starts_with("built for blnk:app 0.1.0-rc1;")
+        );
         assert!(error(&[], &["blnk:app/portal@1.0.0"]).starts_with("built for blnk:app 1.0;"));
         assert!(error(&[], &["blnk:app/portal"]).contains("0.0;"));
     }
 
     #[test]
     fn h13_every_import_that_is_not_given_is_named_with_a_recipe() {
-        let error_text = error(&["wasi:sockets/tcp@0.2.6", "blnk:app/data@0.1.0", "wasi:http/types@0.2.0"], PORTAL);
-        assert!(error_text.contains("wasi:sockets/tcp@0.2.6, wasi:http/types@0.2.0;"), "{error_text}");
+        let error_text = error(
+            &[
+                "wasi:sockets/tcp@0.2.6",
+                "blnk:app/data@0.1.0",
+                "wasi:http/types@0.2.0",
+            ],
+            PORTAL,
+        );
+        assert!(
+            error_text.contains("wasi:sockets/tcp@0.2.6, wasi:http/types@0.2.0;"),
+            "{error_text}"
+        );
         assert!(error_text.contains("'fetch-event'"), "{error_text}");
         for (import, hint) in [
             ("wasi:filesystem/types@0.2.6", "std::fs"),
             ("wasi:cli/stdout@0.3.0", "WASI 0.2"),
             ("wasi:keyvalue/store@0.2.0", "WASI 0.2"),
-            ("blnk:app/teleport@0.1.0", "the contract that comes with this host"),
+            (
+                "blnk:app/teleport@0.1.0",
+                "the contract that comes with this host",
+            ),
             ("function env", "bare names"),
             ("my:own/thing", "bare names"),
         ] {

@@ -14,12 +14,21 @@ fn load_with(
     component: &[u8],
     settings: &BTreeMap<String, String>,
 ) -> Result<Plugin, LoadError> {
-    let engine =
-        Engine::new(&EngineSettings { concurrent_calls: 8, ..EngineSettings::default() }).unwrap();
+    let engine = Engine::new(&EngineSettings {
+        concurrent_calls: 8,
+        ..EngineSettings::default()
+    })
+    .unwrap();
     let linker = host::linker(&engine).unwrap();
     let plugins = tempfile::tempdir().unwrap();
     let package = Package::read(&lay(plugins.path(), "kyc", manifest, component)).unwrap();
-    Plugin::compile(&engine, &linker, Arc::new(package), &Limits::default(), settings)
+    Plugin::compile(
+        &engine,
+        &linker,
+        Arc::new(package),
+        &Limits::default(),
+        settings,
+    )
 }
 
 fn error(component: &[u8]) -> String {
@@ -37,18 +46,37 @@ fn text_error(text: &str) -> String {
 fn h12_what_is_no_component_is_named_with_what_helps() {
     for (bytes, expected) in [
         (b"".as_slice(), "app.wasm is empty; build the app again"),
-        (b"hello", "app.wasm is not WebAssembly; drop in the component that the build made"),
-        (b" (component)", "app.wasm is WebAssembly text; turn it into a binary, for example with wasm-tools parse"),
-        (b"\x7fELF\x02", "app.wasm is compiled code (a .cwasm or another native file)"),
-        (b"\0asm\x01\0\0\0", "app.wasm is a core module, not a component; Rust: build with --target wasm32-wasip2"),
-        (b"\0asm\x0a\0\x01\0", "app.wasm is WebAssembly of another version"),
+        (
+            b"hello",
+            "app.wasm is not WebAssembly; drop in the component that the build made",
+        ),
+        (
+            b" (component)",
+            "app.wasm is WebAssembly text; turn it into a binary, for example with wasm-tools parse",
+        ),
+        (
+            b"\x7fELF\x02",
+            "app.wasm is compiled code (a .cwasm or another native file)",
+        ),
+        (
+            b"\0asm\x01\0\0\0",
+            "app.wasm is a core module, not a component; Rust: build with --target wasm32-wasip2",
+        ),
+        (
+            b"\0asm\x0a\0\x01\0",
+            "app.wasm is WebAssembly of another version",
+        ),
     ] {
         let text = error(bytes);
         assert!(text.starts_with(expected), "{text}");
     }
     let mut cut = guest("");
     cut.truncate(cut.len() / 2);
-    assert!(error(&cut).starts_with("app.wasm is not a component that this host runs: "), "{}", error(&cut));
+    assert!(
+        error(&cut).starts_with("app.wasm is not a component that this host runs: "),
+        "{}",
+        error(&cut)
+    );
 }
 
 #[test]
@@ -56,7 +84,10 @@ fn h13_imports_that_this_host_does_not_give_are_named() {
     let text = text_error(
         r#"(component (import "wasi:http/types@0.2.0" (instance)) (import "wasi:sockets/tcp@0.2.0" (instance)))"#,
     );
-    assert!(text.contains("wasi:http/types@0.2.0, wasi:sockets/tcp@0.2.0"), "{text}");
+    assert!(
+        text.contains("wasi:http/types@0.2.0, wasi:sockets/tcp@0.2.0"),
+        "{text}"
+    );
     assert!(text.contains("disableFeatures"), "{text}");
     let text = text_error(r#"(component (import "env" (func)))"#);
     assert!(text.contains("function env"), "{text}");
@@ -66,7 +97,10 @@ fn h13_imports_that_this_host_does_not_give_are_named() {
 fn h14_exports_and_versions_are_checked() {
     assert!(text_error("(component)").contains("does not export blnk:app/portal"));
     let text = text_error(r#"(component (import "blnk:app/context@0.2.0" (instance)))"#);
-    assert!(text.starts_with("app.wasm built for blnk:app 0.2; this host serves 0.1;"), "{text}");
+    assert!(
+        text.starts_with("app.wasm built for blnk:app 0.2; this host serves 0.1;"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -76,19 +110,30 @@ fn a_function_that_the_contract_does_not_have_is_refused() {
             (import "blnk:app/context@0.1.0" (instance (export "teleport" (func))))
             (instance $portal) (export "blnk:app/portal@0.1.0" (instance $portal)))"#,
     );
-    assert!(text.starts_with("app.wasm does not fit the contract: ") && text.contains("teleport"), "{text}");
+    assert!(
+        text.starts_with("app.wasm does not fit the contract: ") && text.contains("teleport"),
+        "{text}"
+    );
 }
 
 #[test]
 fn h08_a_memory_over_the_apps_own_ceiling_is_refused() {
-    let large = Guest { fields: "", handle: "", ..Guest::default() }.component();
+    let large = Guest {
+        fields: "",
+        handle: "",
+        ..Guest::default()
+    }
+    .component();
     assert!(load("", &large).is_ok());
     let text = text_error(
         r#"(component (core module $m (memory 1024)) (core instance (instantiate $m)) (core instance (instantiate $m))
             (instance $portal) (export "blnk:app/portal@0.1.0" (instance $portal)))"#,
     );
     // Each memory fits; the portal is found wanting first. Both at once are refused when it is started.
-    assert!(text.starts_with("app.wasm does not fit the contract"), "{text}");
+    assert!(
+        text.starts_with("app.wasm does not fit the contract"),
+        "{text}"
+    );
     let manifest = "[limits]\nmemory_mib = 1";
     let hungry = wat::parse_str(
         r#"(component (core module $m (memory 17)) (core instance (instantiate $m))
@@ -96,7 +141,10 @@ fn h08_a_memory_over_the_apps_own_ceiling_is_refused() {
     )
     .unwrap();
     let text = load(manifest, &hungry).err().unwrap().to_string();
-    assert_eq!(text, "app.wasm begins with a memory of 2 MiB; this app may have 1 MiB");
+    assert_eq!(
+        text,
+        "app.wasm begins with a memory of 2 MiB; this app may have 1 MiB"
+    );
 }
 
 #[test]
@@ -111,7 +159,9 @@ fn surplus_imports_load_with_a_warning() {
     assert_eq!(plugin.surface().scopes, [Permission::AlertsRead].into());
     assert_eq!(
         plugin.warnings(),
-        ["the component can use alerts:read, which [permissions] does not ask for: such calls answer not-requested"]
+        [
+            "the component can use alerts:read, which [permissions] does not ask for: such calls answer not-requested"
+        ]
     );
     let plugin = load("[permissions]\n\"alerts:read\" = \"To see.\"", &importing).unwrap();
     assert_eq!(plugin.warnings().len(), 0);
@@ -119,11 +169,21 @@ fn surplus_imports_load_with_a_warning() {
 
 #[test]
 fn the_operators_settings_stand_over_the_defaults_and_unknown_ones_are_reported() {
-    let operator =
-        [("a", "mine"), ("typo", "x")].map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-    let plugin = load_with("[settings]\na = \"default\"\nb = \"kept\"", &guest(""), &operator).unwrap();
+    let operator = [("a", "mine"), ("typo", "x")]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
+    let plugin = load_with(
+        "[settings]\na = \"default\"\nb = \"kept\"",
+        &guest(""),
+        &operator,
+    )
+    .unwrap();
     assert_eq!(plugin.settings()["a"], "mine");
     assert_eq!(plugin.settings()["b"], "kept");
     assert!(!plugin.settings().contains_key("typo"));
-    assert!(plugin.warnings()[0].contains("\"typo\""), "{:?}", plugin.warnings());
+    assert!(
+        plugin.warnings()[0].contains("\"typo\""),
+        "{:?}",
+        plugin.warnings()
+    );
 }
