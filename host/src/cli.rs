@@ -154,7 +154,10 @@ fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Build(args) => setup::block_on(build::run(args)),
         Command::Apps(command) => setup::block_on(apps::run(command)),
         Command::Installs(command) => setup::block_on(installs::run(command)),
-        Command::Keys(command) => keys::run(&command),
+        Command::Keys(command) => {
+            keys::run(&command);
+            Ok(())
+        }
         Command::Migrate(args) => setup::block_on(migrate::run(args)),
         Command::Config(command) => config::run(command),
     }

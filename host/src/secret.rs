@@ -19,7 +19,9 @@ pub use token::{
 
 /// Fills an array from the operating system's random source.
 ///
-/// A computer without one can keep no secret, so there is nothing better to do than to stop.
+/// # Panics
+///
+/// Where the operating system has none: such a computer can keep no secret, and going on would be worse.
 pub fn random_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0_u8; N];
     #[expect(

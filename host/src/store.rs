@@ -1,6 +1,6 @@
 //! Storage: one file per table, one query per function, concrete functions over a connection.
 //!
-//! Nothing here decides; the rules live in `install`. The SQL is written so that SQLite and PostgreSQL read the same
+//! Nothing here decides; the rules live in `install`. The SQL is written so that `SQLite` and `PostgreSQL` read the same
 //! text: numbered arguments, `on conflict`, `returning`, and times as milliseconds.
 //!
 //! To add a table: a migration in `migrations/`, a file here, its rows as a struct with a `TryFrom` that names table,

@@ -28,6 +28,8 @@ pub(super) struct Asking {
 pub(super) async fn answerer(args: &CommonArgs) -> anyhow::Result<Answerer> {
     let config = args.config()?;
     if let Some(held) = HostLock::holder(&config.data_dir)? {
+        // The client wants a provider even where it speaks plain HTTP. It is refused if there is one already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder()
             .no_proxy()
             .timeout(Duration::from_secs(10))

@@ -17,7 +17,7 @@ pub(super) enum KeysCommand {
 }
 
 /// Prints new keys. They are shown once and kept nowhere.
-pub(super) fn run(command: &KeysCommand) -> anyhow::Result<()> {
+pub(super) fn run(command: &KeysCommand) {
     let KeysCommand::Generate { number } = command;
     for (variable, letter) in [
         ("AIRLOCK_MASTER_KEYS", 'k'),
@@ -30,5 +30,4 @@ pub(super) fn run(command: &KeysCommand) -> anyhow::Result<()> {
         )]
         output::text(&format!("{variable}={}", key.expose_secret()));
     }
-    Ok(())
 }

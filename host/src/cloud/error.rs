@@ -96,12 +96,11 @@ impl CloudError {
             404 => Self::NotFound,
             409 => Self::Conflict(error),
             429 => Self::RateLimited(wait(error)),
-            // Core holds a lock on the balance; nothing was done.
-            423 => Self::Unavailable(wait(error)),
             500..=599 if is_write => {
                 Self::OutcomeUnknown(format!("Cloud answered {status}: {}", error.message))
             }
-            500..=599 => Self::Unavailable(wait(error)),
+            // 423: Core holds a lock on the balance; nothing was done, whatever it was.
+            423 | 500..=599 => Self::Unavailable(wait(error)),
             _ => Self::Rejected(error),
         }
     }

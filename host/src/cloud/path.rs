@@ -173,7 +173,8 @@ pub(super) fn core_read(
             &["timestamp", "from_source"]
         }
         ["balances" | "transactions", item, "lineage"]
-        | ["identities", item, "tokenized-fields"] => {
+        | ["identities", item, "tokenized-fields"]
+        | ["ledgers" | "balances" | "transactions" | "identities", item] => {
             id(item)?;
             &[]
         }
@@ -181,10 +182,6 @@ pub(super) fn core_read(
             check_detokenize(allow_detokenize)?;
             id(item)?;
             id(field)?;
-            &[]
-        }
-        ["ledgers" | "balances" | "transactions" | "identities", item] => {
-            id(item)?;
             &[]
         }
         ["ledgers" | "balances" | "transactions" | "identities"] => &[],

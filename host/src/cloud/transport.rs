@@ -269,7 +269,13 @@ impl Transport {
                 request.writes,
             ));
         }
-        json_text(reply.body)
+        json_text(reply.body).map_err(|message| {
+            if request.writes {
+                CloudError::OutcomeUnknown(message)
+            } else {
+                CloudError::Other(message)
+            }
+        })
     }
 }
 
@@ -292,18 +298,16 @@ async fn refused_key(
     }
 }
 
-fn json_text(body: Vec<u8>) -> Result<String, CloudError> {
+/// The text of a reply, if it is JSON; an empty one is `null`.
+fn json_text(body: Vec<u8>) -> Result<String, String> {
     if body.is_empty() {
         return Ok("null".to_owned());
     }
-    let text = String::from_utf8(body).map_err(|_| {
-        CloudError::Other("Cloud answered with something that is no text".to_owned())
-    })?;
+    let text = String::from_utf8(body)
+        .map_err(|_| "Cloud answered with something that is no text".to_owned())?;
     match serde_json::from_str::<serde::de::IgnoredAny>(&text) {
         Ok(_) => Ok(text),
-        Err(_) => Err(CloudError::Other(
-            "Cloud answered with something that is no JSON".to_owned(),
-        )),
+        Err(_) => Err("Cloud answered with something that is no JSON".to_owned()),
     }
 }
 
@@ -327,21 +331,25 @@ impl NoReply {
                 retry_after_seconds: None,
             })
         };
+        if matches!(self, Self::Echo) {
+            warn!(app = %tenant.slug(), install.id = %tenant.install_id(), alarm = true,
+                "Withheld a reply of Cloud that holds the install's key");
+        }
         match self {
             Self::NotSent(message) => unavailable(message),
-            Self::Lost(message) if writes => CloudError::OutcomeUnknown(message),
+            // Whatever came back could not be read: the write may have happened.
+            lost if writes => CloudError::OutcomeUnknown(lost.sentence()),
             Self::Lost(message) => unavailable(message),
-            Self::TooLong if writes => CloudError::OutcomeUnknown(
-                "Cloud's answer to the write is longer than allowed".to_owned(),
-            ),
-            Self::TooLong => {
-                CloudError::LimitExceeded("Cloud's answer is longer than allowed".to_owned())
-            }
-            Self::Echo => {
-                warn!(app = %tenant.slug(), install.id = %tenant.install_id(), alarm = true,
-                    "Withheld a reply of Cloud that holds the install's key");
-                CloudError::Other("Cloud's answer was withheld".to_owned())
-            }
+            Self::TooLong => CloudError::LimitExceeded(self.sentence()),
+            Self::Echo => CloudError::Other(self.sentence()),
+        }
+    }
+
+    fn sentence(&self) -> String {
+        match self {
+            Self::NotSent(message) | Self::Lost(message) => message.clone(),
+            Self::TooLong => "Cloud's answer is longer than allowed".to_owned(),
+            Self::Echo => "Cloud's answer was withheld".to_owned(),
         }
     }
 }

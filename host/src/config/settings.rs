@@ -64,7 +64,7 @@ pub struct Config {
     pub plugins: PathBuf,
     /// Folder of state.
     pub data_dir: PathBuf,
-    /// The SQLite file.
+    /// The file of the `SQLite` database.
     pub database: PathBuf,
     /// Cloud's API.
     pub cloud_api_url: Url,
@@ -351,7 +351,7 @@ mod tests {
     fn the_defaults_are_a_configuration() {
         let config = with(&[]).unwrap();
         assert_eq!(config.limits.portal, (250, 5000, 32));
-        assert_eq!(config.session_ttl, Duration::from_secs(900));
+        assert_eq!(config.session_ttl, Duration::from_mins(15));
         assert!(config.required_public_url().is_err());
     }
 

@@ -4,6 +4,8 @@
 //! cross-checked with the other fields. Unknown fields are ignored, since Cloud's payloads have changed before;
 //! duplicate fields are refused, since two parsers might pick different ones.
 
+use std::fmt::Display;
+
 use serde::Deserialize;
 
 use crate::model::{AppId, EventKey, GrantedScopes, InstallId, InstanceId, OrganizationId};
@@ -29,7 +31,7 @@ pub enum EventError {
 }
 
 impl EventError {
-    pub(super) fn invalid(field: &'static str, reason: impl ToString) -> Self {
+    pub(super) fn invalid(field: &'static str, reason: impl Display) -> Self {
         Self::Invalid {
             field,
             reason: reason.to_string(),
@@ -142,7 +144,7 @@ pub(super) fn required<'a>(
     value.ok_or_else(|| EventError::invalid(field, "is missing"))
 }
 
-pub(super) fn parsed<T, E: ToString>(
+pub(super) fn parsed<T, E: Display>(
     field: &'static str,
     value: Option<&str>,
     parse: impl FnOnce(String) -> Result<T, E>,
@@ -152,7 +154,7 @@ pub(super) fn parsed<T, E: ToString>(
 }
 
 /// An optional id: absent, null and empty are the same.
-pub(super) fn optional<T, E: ToString>(
+pub(super) fn optional<T, E: Display>(
     field: &'static str,
     value: Option<&str>,
     parse: impl FnOnce(String) -> Result<T, E>,

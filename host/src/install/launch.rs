@@ -28,6 +28,7 @@ pub struct LaunchRequest {
 }
 
 #[derive(Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the names are those of the wire")]
 struct Wire {
     installed_app_id: Option<String>,
     app_id: Option<String>,

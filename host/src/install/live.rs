@@ -1,7 +1,7 @@
 //! The live table: which installs are active right now, in memory.
 //!
 //! The transaction that changes a status updates this table before its event is answered, so no request has to ask the
-//! database whether its install still lives. A running host is the only writer of its SQLite database.
+//! database whether its install still lives. A running host is the only writer of its `SQLite` database.
 
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};

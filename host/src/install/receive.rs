@@ -73,19 +73,15 @@ impl Installs {
             return Ok(Receipt::Known);
         }
         self.check_app(&mut tx, slug, &event.app).await?;
-        let body = self.0.keyring.fingerprint(&event.body);
-        let number = seen.first().map_or(1, |seen| seen.attempt + 1);
-        events::insert(
-            &mut tx,
+        let event_row = events::EventRow {
             slug,
-            &event.key,
-            number,
-            "install",
-            &event.install,
-            &body,
-            now,
-        )
-        .await?;
+            key: &event.key,
+            attempt: seen.first().map_or(1, |seen| seen.attempt + 1),
+            event_type: "install",
+            install: &event.install,
+            fingerprint: &self.0.keyring.fingerprint(&event.body),
+        };
+        events::insert(&mut tx, &event_row, now).await?;
         let earlier = installs::attempts_of(&mut tx, &event.install).await?;
         if earlier.iter().any(|row| row.slug != *slug) {
             return Err(EventError::invalid("installed_app_id", "belongs to another app").into());
@@ -116,7 +112,7 @@ impl Installs {
         )
         .await?;
         tx.commit().await?;
-        if occupied || number > 1 {
+        if occupied || !seen.is_empty() {
             warn!(install.id = %row.install, app = %slug, alarm = true,
                 "Stored another attempt to install {slug} where one is active or the event's key is known; \
                  nothing changes until its key is proven");
@@ -205,19 +201,15 @@ impl Installs {
             return Ok(Receipt::Known);
         }
         self.check_app(&mut tx, slug, &event.app).await?;
-        let body = self.0.keyring.fingerprint(&event.body);
-        let number = seen.first().map_or(1, |seen| seen.attempt + 1);
-        events::insert(
-            &mut tx,
+        let event_row = events::EventRow {
             slug,
-            &event.key,
-            number,
-            "uninstall",
-            &event.install,
-            &body,
-            now,
-        )
-        .await?;
+            key: &event.key,
+            attempt: seen.first().map_or(1, |seen| seen.attempt + 1),
+            event_type: "uninstall",
+            install: &event.install,
+            fingerprint: &self.0.keyring.fingerprint(&event.body),
+        };
+        events::insert(&mut tx, &event_row, now).await?;
         let ended = end_all(&mut tx, slug, &event, now).await?;
         tx.commit().await?;
         if ended == 0 {

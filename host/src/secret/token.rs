@@ -25,9 +25,9 @@ use crate::model::{AppId, InstallId, InstanceId, UnixMillis, UserId};
 /// Longest token in bytes that is looked at.
 const MAX_TOKEN: usize = 1024;
 /// A launch token lives this long.
-pub const LAUNCH_LIFE: Duration = Duration::from_secs(120);
+pub const LAUNCH_LIFE: Duration = Duration::from_mins(2);
 /// No session outlives this, whatever the configuration says.
-pub const LONGEST_SESSION: Duration = Duration::from_secs(15 * 60);
+pub const LONGEST_SESSION: Duration = Duration::from_mins(15);
 /// A token from this many seconds in the future is still taken: clocks differ.
 const SKEW_SECONDS: i64 = 5;
 /// Characters of a session's name in addresses.
@@ -388,12 +388,12 @@ impl Signer {
     fn sign(&self, kind: Kind, payload: &Payload) -> String {
         // Plain structs of text and numbers always serialize; the constructors guarantee a first key.
         let json = serde_json::to_vec(payload).unwrap_or_default();
-        let Some((kid, key)) = self.0.first() else {
+        let Some((key_id, key)) = self.0.first() else {
             return String::new();
         };
-        let signed = format!("{}.{kid}.{}", kind.prefix(), BASE64.encode(json));
-        let mac = BASE64.encode(mac(key, signed.as_bytes()).finalize().into_bytes());
-        format!("{signed}.{mac}")
+        let signed = format!("{}.{key_id}.{}", kind.prefix(), BASE64.encode(json));
+        let tag = BASE64.encode(mac(key, signed.as_bytes()).finalize().into_bytes());
+        format!("{signed}.{tag}")
     }
 
     fn verify(
@@ -437,14 +437,14 @@ impl Signer {
             return None;
         }
         let (signed, tag) = token.rsplit_once('.')?;
-        let (kid, body) = signed
+        let (key_id, payload) = signed
             .strip_prefix(kind.prefix())?
             .strip_prefix('.')?
             .split_once('.')?;
-        let (_, key) = self.0.iter().find(|(known, _)| known == kid)?;
+        let (_, key) = self.0.iter().find(|(known, _)| known == key_id)?;
         let tag = BASE64.decode(tag).ok()?;
         mac(key, signed.as_bytes()).verify_slice(&tag).ok()?;
-        serde_json::from_slice(&BASE64.decode(body).ok()?).ok()
+        serde_json::from_slice(&BASE64.decode(payload).ok()?).ok()
     }
 }
 

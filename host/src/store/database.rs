@@ -72,7 +72,7 @@ pub struct Database {
 }
 
 impl Database {
-    /// Opens or makes the SQLite file, readable by its owner alone, and brings its tables up to date.
+    /// Opens or makes the `SQLite` file, readable by its owner alone, and brings its tables up to date.
     pub async fn open(path: &Path) -> Result<Self, OpenError> {
         let open = |source| OpenError::Open {
             path: path.to_owned(),

@@ -39,15 +39,27 @@ pub async fn seen(
         .collect()
 }
 
-/// Remembers an event under the next attempt's number.
+/// An event to remember.
+#[derive(Debug)]
+pub struct EventRow<'a> {
+    /// The app whose address it came to.
+    pub slug: &'a Slug,
+    /// The event's key.
+    pub key: &'a EventKey,
+    /// Which attempt under this key, from 1.
+    pub attempt: i64,
+    /// `install` or `uninstall`.
+    pub event_type: &'static str,
+    /// The installation.
+    pub install: &'a InstallId,
+    /// The body's fingerprint.
+    pub fingerprint: &'a [u8],
+}
+
+/// Remembers an event.
 pub async fn insert(
     connection: &mut SqliteConnection,
-    slug: &Slug,
-    key: &EventKey,
-    attempt: i64,
-    event_type: &'static str,
-    install: &InstallId,
-    fingerprint: &[u8],
+    event: &EventRow<'_>,
     now: UnixMillis,
 ) -> Result<(), StoreError> {
     sqlx::query(
@@ -55,12 +67,12 @@ pub async fn insert(
              (app_slug, idempotency_key, attempt, event_type, installed_app_id, payload_fp, received_at)
          values ($1, $2, $3, $4, $5, $6, $7)",
     )
-    .bind(slug.as_str())
-    .bind(key.as_str())
-    .bind(attempt)
-    .bind(event_type)
-    .bind(install.as_str())
-    .bind(fingerprint)
+    .bind(event.slug.as_str())
+    .bind(event.key.as_str())
+    .bind(event.attempt)
+    .bind(event.event_type)
+    .bind(event.install.as_str())
+    .bind(event.fingerprint)
     .bind(now.get())
     .execute(connection)
     .await?;
