@@ -200,7 +200,7 @@ pub fn signer(secrets: &Secrets) -> anyhow::Result<Signer> {
     let Some(secret) = &secrets.session_secret else {
         anyhow::bail!(
             "AIRLOCK_SESSION_SECRETS is not set: it signs portal sessions; \
-             make one with `airlock keys generate`, or set SESSION_SECRET to at least 32 random bytes"
+             try: airlock keys generate, or set SESSION_SECRET to at least 32 random bytes"
         );
     };
     Signer::from_session_secret(secret).context("SESSION_SECRET must be at least 32 random bytes")
@@ -277,7 +277,8 @@ fn overrides(app: &crate::config::AppSettings, general: &Limits) -> AppOverrides
     }
 }
 
-fn make_data_dir(path: &Path) -> anyhow::Result<()> {
+/// Makes the folder of state, open to its owner alone.
+pub(crate) fn make_data_dir(path: &Path) -> anyhow::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

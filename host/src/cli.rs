@@ -65,7 +65,7 @@ enum Command {
 /// Flags that most commands share. Each beats the environment and the file.
 #[derive(Debug, Clone, Default, Args)]
 struct CommonArgs {
-    /// The configuration file [default: airlock.toml, if it is there]
+    /// The configuration file [default: AIRLOCK_CONFIG, else airlock.toml if it is there]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Where the public listener binds
@@ -99,8 +99,12 @@ impl CommonArgs {
     /// Every layer: defaults, the file, the environment, these flags.
     fn layers(&self) -> Result<Layers, ConfigError> {
         let mut layers = Layers::defaults();
-        match &self.config {
-            Some(path) => layers.add_file(path, true)?,
+        match self
+            .config
+            .clone()
+            .or_else(crate::config::file_of_environment)
+        {
+            Some(path) => layers.add_file(&path, true)?,
             None => layers.add_file("airlock.toml".as_ref(), false)?,
         }
         layers.add_environment(crate::config::environment())?;

@@ -24,3 +24,10 @@ pub fn environment() -> Vec<(String, String)> {
         .filter(|(name, _)| name.starts_with("AIRLOCK_") || name == "SESSION_SECRET")
         .collect()
 }
+
+/// The configuration file that `AIRLOCK_CONFIG` names, if it is set.
+pub fn file_of_environment() -> Option<std::path::PathBuf> {
+    let mut variables = environment().into_iter();
+    let (_, path) = variables.find(|(name, path)| name == "AIRLOCK_CONFIG" && !path.is_empty())?;
+    Some(path.into())
+}

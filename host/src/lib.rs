@@ -1,6 +1,19 @@
 //! Airlock: a plugin host for Blnk Custom Apps.
 //!
-//! The floors, lowest first; a module names only those above it in this list.
+//! The floors, lowest first. A module names only those above it in this list; a test checks it.
+//!
+//! - [`model`]: the words: ids, scopes, grants, time.
+//! - [`config`]: four layers of values; the only reader of the environment.
+//! - [`secret`]: keys and signatures: sealing, tokens, fingerprints.
+//! - [`store`]: sQL, one file a table, one query a function.
+//! - [`install`]: the life of an install, from an event to its end.
+//! - [`cloud`]: calls to Blnk Cloud, each permitted by type.
+//! - [`runtime`]: the sandbox: packages, limits, one call at a time.
+//! - [`intake`]: the work behind an answered event.
+//! - [`web`]: hTTP in: Cloud's calls, the shell, the page and its API.
+//! - [`admin`]: the operator's side: health and reports.
+//! - [`app`]: wiring: from a configuration to a host that serves.
+//! - [`cli`]: the commands.
 
 pub mod model;
 

@@ -32,6 +32,16 @@ pub fn random_bytes<const N: usize>() -> [u8; N] {
     bytes
 }
 
+/// Fills a buffer of any length, as [`random_bytes`] does an array.
+///
+/// # Panics
+///
+/// Where the operating system has no random bytes.
+pub fn fill_random(buffer: &mut [u8]) {
+    #[expect(clippy::expect_used, reason = "as for random_bytes")]
+    getrandom::fill(buffer).expect("the operating system gives random bytes");
+}
+
 /// An unguessable name of 32 random bytes as 43 characters of base64url: the secret part of an address.
 pub fn random_name() -> String {
     use base64::Engine as _;

@@ -20,7 +20,7 @@ create table installs (
     granted          text    not null,
     -- Rises when sessions must end; tokens carry it.
     session_gen      integer not null,
-    -- Rises with each change; every transition compares it.
+    -- Rises with each transition, which compares it.
     row_version      integer not null default 1,
     -- How the key was proven: `answered` (2xx) or `forbidden` (403: live, but without data:read).
     proof            text check (proof in ('answered', 'forbidden')),
@@ -116,7 +116,7 @@ create table key_check (
     check_ct blob    not null
 );
 
--- How many values each master key has sealed.
+-- How many values each master key has sealed. Counted from the version on that rotates keys.
 create table key_usage (
     kid       bigint not null primary key,
     enc_count bigint not null

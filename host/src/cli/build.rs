@@ -89,7 +89,8 @@ pub(super) async fn build(folder: &Path, plugins: &Path) -> anyhow::Result<Built
     let manifest = Manifest::parse(&text).with_context(|| format!("in {}", path.display()))?;
     let Some(build) = &manifest.build else {
         bail!(
-            "{} has no [build] command, so there is nothing to build",
+            "{} has no [build] command, so there is nothing to build; \
+             try: copy the folder with its app.wasm into the folder of packages",
             path.display()
         );
     };
@@ -101,7 +102,7 @@ pub(super) async fn build(folder: &Path, plugins: &Path) -> anyhow::Result<Built
     let package = plugins.join(slug.as_str());
     swap_in(&staged, &package)
         .with_context(|| format!("laying the package into {}", package.display()))?;
-    let _ = std::fs::remove_dir_all(plugins.join(STAGING));
+    clear_staging(&staged, plugins);
     Ok(Built { slug, package })
 }
 
@@ -206,6 +207,14 @@ async fn check(staged: &Path) -> anyhow::Result<()> {
         output::text(&format!("warning: {warning}"));
     }
     Ok(())
+}
+
+/// Removes what was swapped out, and the staging folder if no other build uses it.
+fn clear_staging(staged: &Path, plugins: &Path) {
+    // What is left here is left over: the next build of the same app clears it.
+    let _ = std::fs::remove_dir_all(staged);
+    let _ = std::fs::remove_dir_all(staged.with_extension("old"));
+    let _ = std::fs::remove_dir(plugins.join(STAGING));
 }
 
 /// Swaps the new package in: at once where the system can, else by two renames.

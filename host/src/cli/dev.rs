@@ -40,13 +40,14 @@ pub(super) struct DevArgs {
 /// Builds, starts and connects everything, then serves until a signal.
 pub(super) async fn run(args: DevArgs) -> anyhow::Result<()> {
     let secrets = place::secrets()?;
-    let left_out = build_apps(&args).await;
+    // The ports first: whoever has to choose others should not wait for the build.
     let listeners = Listeners::bind(args.port).await?;
-    let stopping = setup::stop_on_signal()?;
     let cloud = start_cloud(args.port).await?;
+    let left_out = build_apps(&args).await;
+    let stopping = setup::stop_on_signal()?;
     let config = config(&args, &cloud)?;
     app::start_log(&config.log_filter, config.log_json)?;
-    output::text("Loading the apps. The first time each one is compiled, which takes some seconds");
+    output::text("Loading the apps: each is compiled to machine code, which takes some seconds");
     let host = Host::open(config, &secrets, Arc::new(SystemClock::new()))
         .await
         .with_context(|| {
@@ -99,13 +100,11 @@ struct Listeners {
 
 impl Listeners {
     async fn bind(port: u16) -> anyhow::Result<Self> {
-        let bind = async |port: u16| {
-            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let bind = async |wanted: u16| {
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, wanted));
             TcpListener::bind(address).await.with_context(|| {
-                format!(
-                    "port {port} is taken; try: airlock dev --port {}",
-                    port.saturating_add(20)
-                )
+                let other = port.saturating_add(20);
+                format!("port {wanted} is taken; try: airlock dev --port {other}")
             })
         };
         Ok(Self {
@@ -199,6 +198,10 @@ fn banner(args: &DevArgs, cloud: &CloudSim, apps: &[AppReport], left_out: &[(Str
         format!("  Host       http://127.0.0.1:{}", args.port),
         format!("  Operator   http://127.0.0.1:{}", args.port + ADMIN_OFFSET),
     ];
+    lines.push(format!(
+        "  Commands   airlock apps list --data-dir {}/data",
+        place::FOLDER
+    ));
     for app in apps {
         let version = app.version.as_deref().unwrap_or("-");
         let reason = app

@@ -84,7 +84,7 @@ impl Secrets {
         self.master_keys.as_ref().ok_or_else(|| {
             ConfigError::Missing {
                 name: "AIRLOCK_MASTER_KEYS",
-                help: "it seals API keys; make one with `airlock keys generate`, or name a file by AIRLOCK_MASTER_KEYS_FILE",
+                help: "it seals API keys; try: airlock keys generate, or name a file by AIRLOCK_MASTER_KEYS_FILE",
             }
             .into()
         })

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -107,7 +108,7 @@ impl Config {
             limits: LimitValues {
                 portal: limits_of(layers, "portal")?,
                 background: limits_of(layers, "background")?,
-                memory_mib: layers.number("limits.memory_mib", 1..=4096)?,
+                memory_mib: layers.number("limits.memory_mib", MEMORY_MIB)?,
                 running: layers.number("limits.running", 1..=1024)?,
                 waiting: layers.number("limits.waiting", 0..=65_536)?,
             },
@@ -128,11 +129,18 @@ impl Config {
     }
 }
 
+/// Milliseconds of one call.
+const MILLIS: RangeInclusive<u64> = 1..=600_000;
+/// Memory of one call.
+const MEMORY_MIB: RangeInclusive<u64> = 1..=4096;
+/// Cloud calls of one call.
+const CLOUD_CALLS: RangeInclusive<u64> = 0..=100_000;
+
 fn limits_of(layers: &Layers, kind: &str) -> Result<(u64, u64, u64), ConfigError> {
     Ok((
-        layers.number(&format!("limits.{kind}.cpu_ms"), 1..=600_000)?,
-        layers.number(&format!("limits.{kind}.wall_ms"), 1..=600_000)?,
-        layers.number(&format!("limits.{kind}.cloud_calls"), 0..=100_000)?,
+        layers.number(&format!("limits.{kind}.cpu_ms"), MILLIS)?,
+        layers.number(&format!("limits.{kind}.wall_ms"), MILLIS)?,
+        layers.number(&format!("limits.{kind}.cloud_calls"), CLOUD_CALLS)?,
     ))
 }
 
@@ -253,17 +261,17 @@ fn apps(layers: &Layers) -> Result<BTreeMap<Slug, AppSettings>, ConfigError> {
         let slug = Slug::parse(slug)
             .map_err(|error| layers.wrong(name, &format!("the app's name {error}")))?;
         let app = apps.entry(slug).or_default();
-        let number = || layers.number(name, 1..=600_000).map(Some);
+        let number = |range| layers.number(name, range).map(Some);
         match rest {
             "app_id" => {
                 let id = AppId::parse(layers.text(name)?);
                 app.app_id = Some(id.map_err(|error| layers.wrong(name, &error.to_string()))?);
             }
             "enabled" => app.enabled = Some(layers.truth(name)?),
-            "limits.cpu_ms" => app.limits.cpu_ms = number()?,
-            "limits.wall_ms" => app.limits.wall_ms = number()?,
-            "limits.memory_mib" => app.limits.memory_mib = number()?,
-            "limits.cloud_calls" => app.limits.cloud_calls = number()?,
+            "limits.cpu_ms" => app.limits.cpu_ms = number(MILLIS)?,
+            "limits.wall_ms" => app.limits.wall_ms = number(MILLIS)?,
+            "limits.memory_mib" => app.limits.memory_mib = number(MEMORY_MIB)?,
+            "limits.cloud_calls" => app.limits.cloud_calls = number(CLOUD_CALLS)?,
             other => {
                 let setting = other.strip_prefix("settings.").unwrap_or(other);
                 let text = value
@@ -309,7 +317,7 @@ impl Layers {
         }
     }
 
-    fn number(&self, name: &str, range: std::ops::RangeInclusive<u64>) -> Result<u64, ConfigError> {
+    fn number(&self, name: &str, range: RangeInclusive<u64>) -> Result<u64, ConfigError> {
         let number = self
             .find(name)
             .and_then(|(value, _)| u64::try_from(value.as_integer()?).ok());

@@ -1,12 +1,14 @@
 //! Launches and sessions: who may open a portal.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 
 use super::event::{EventError, optional, parsed};
 use super::lifecycle::Installs;
 use super::tenant::{ActiveInstall, Attempt, Tenant};
-use crate::model::{AppId, InstallId, InstanceId, OrganizationId, Slug, UserId};
-use crate::secret::{LaunchClaims, PortalSession, VerifiedLaunch};
+use crate::model::{AppId, InstallId, InstanceId, OrganizationId, Slug, UnixMillis, UserId};
+use crate::secret::{IssuedSession, LaunchClaims, PortalSession, Signer, VerifiedLaunch};
 use crate::store::installs::Status;
 use crate::store::{StoreError, installs, launches};
 
@@ -109,11 +111,18 @@ pub enum SessionRefused {
     Ended,
 }
 
-/// Proof that a launch token was not used before.
+/// Proof that a launch token was not used before. A session is made of this, so it can't be made twice.
 #[derive(Debug)]
 #[must_use]
 pub struct FirstUse {
-    _private: (),
+    launch: VerifiedLaunch,
+}
+
+impl FirstUse {
+    /// Makes the one session of this launch. `ttl` is capped at 15 minutes.
+    pub fn issue_session(self, signer: &Signer, now: UnixMillis, ttl: Duration) -> IssuedSession {
+        signer.issue_session(&self.launch, now, ttl)
+    }
 }
 
 /// Why a launch token opens no session.
@@ -150,9 +159,9 @@ impl Installs {
         let attempts = installs::attempts_of(&mut connection, &request.install).await?;
         let unproven = attempts
             .into_iter()
-            .find(|row| matches!(row.status, Status::Pending | Status::Revoked))
+            .filter(|row| matches!(row.status, Status::Pending | Status::Revoked))
             .map(Tenant::new)
-            .filter(|tenant| request.fits(tenant));
+            .find(|tenant| request.fits(tenant));
         match unproven {
             Some(tenant) => Err(LaunchRefused::Unproven(Box::new(Attempt::new(tenant)))),
             None => Err(LaunchRefused::Unknown),
@@ -192,13 +201,13 @@ impl Installs {
     }
 
     /// Uses a launch token up. Of many that try at once, one succeeds.
-    pub async fn use_launch(&self, launch: &VerifiedLaunch) -> Result<FirstUse, UseRefused> {
+    pub async fn use_launch(&self, launch: VerifiedLaunch) -> Result<FirstUse, UseRefused> {
         let mut tx = self.0.database.write().await?;
         launches::sweep(&mut tx, self.0.clock.now()).await?;
         let first = launches::use_once(&mut tx, launch.jti(), launch.expires()).await?;
         tx.commit().await?;
         if first {
-            Ok(FirstUse { _private: () })
+            Ok(FirstUse { launch })
         } else {
             Err(UseRefused::AlreadyUsed)
         }

@@ -28,7 +28,10 @@ pub enum OpenInstallsError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// None of the master keys opens what is stored.
-    #[error("none of the master keys opens this database: it was made with another key")]
+    #[error(
+        "none of the master keys opens this database: it was made with another key; \
+         try: the AIRLOCK_MASTER_KEYS that it was made with"
+    )]
     WrongKey,
 }
 
@@ -105,6 +108,7 @@ impl Installs {
             proof: None,
             end_sessions: true,
             erase_key: false,
+            least_generation: 0,
         };
         installs::transition(&mut tx, row, change, now).await?;
         audit::append(
@@ -203,7 +207,7 @@ impl Installs {
     /// `dead` is the install in the way whose key was shown to be dead, if there was one.
     pub async fn accept(
         &self,
-        attempt: &Attempt,
+        attempt: Attempt,
         proof: Proof,
         dead: Option<&Tenant>,
     ) -> Result<Accepted, StoreError> {
@@ -228,11 +232,16 @@ impl Installs {
         for other in &displaced {
             supersede(&mut tx, other, &row.install, now).await?;
         }
+        // Above every other attempt of this install, so that no session of one ever fits another.
+        let attempts = installs::attempts_of(&mut tx, &row.install).await?;
+        let others = attempts.iter().filter(|other| other.attempt != row.attempt);
+        let least_generation = others.map(|other| other.generation + 1).max().unwrap_or(1);
         let change = Transition {
             to: Status::Active,
             proof: Some(proof),
             end_sessions: false,
             erase_key: false,
+            least_generation,
         };
         let Some(active) = installs::transition(&mut tx, row, change, now).await? else {
             return Ok(Accepted::Gone);
@@ -340,6 +349,7 @@ impl Installs {
             proof: None,
             end_sessions: true,
             erase_key: false,
+            least_generation: 0,
         };
         let revoked = installs::transition(&mut tx, tenant.row(), change, now)
             .await?
@@ -382,6 +392,7 @@ async fn supersede(
         proof: None,
         end_sessions: true,
         erase_key: true,
+        least_generation: 0,
     };
     installs::transition(tx, row, change, now).await?;
     if row.install != *by {

@@ -287,6 +287,7 @@ async fn end_all(
             proof: None,
             end_sessions: true,
             erase_key: true,
+            least_generation: 0,
         };
         installs::transition(tx, &row, change, now).await?;
         if row.status != Status::Pending {
@@ -300,11 +301,10 @@ async fn end_all(
             )
             .await?;
         }
+        for kind in [outbox::Kind::Prove, outbox::Kind::Installed] {
+            outbox::drop_attempt(tx, &row.install, row.attempt, kind).await?;
+        }
         ended += 1;
-    }
-    if ended > 0 {
-        outbox::drop_waiting(tx, &event.install, outbox::Kind::Prove).await?;
-        outbox::drop_waiting(tx, &event.install, outbox::Kind::Installed).await?;
     }
     audit::append(
         tx,

@@ -38,7 +38,7 @@ impl Intake {
             ProofOutcome::Unanswered => Ok(Proved::Unanswered),
             ProofOutcome::Refused => Ok(Proved::Refused),
             ProofOutcome::Proven(proof) => {
-                match parts.installs.accept(&attempt, proof, None).await? {
+                match parts.installs.accept(attempt, proof, None).await? {
                     Accepted::Active => {
                         self.notify();
                         Ok(Proved::Accepted)
@@ -79,7 +79,7 @@ impl Intake {
             }
             None => None,
         };
-        match installs.accept(&attempt, proof, dead).await? {
+        match installs.accept(attempt, proof, dead).await? {
             Accepted::Active | Accepted::Gone => self.finish(work).await,
             Accepted::Occupied => self.retry(work, "another install is active there").await,
         }

@@ -16,6 +16,7 @@ use super::record::CallRecord;
 use crate::cloud::CallPolicy;
 use crate::install::Tenant;
 use crate::model::Grants;
+use crate::secret::random_bytes;
 
 type Ended = (Result<Answer, CallFailure>, CallReport);
 
@@ -50,11 +51,7 @@ pub(super) async fn run(runtime: &Inner, tenant: &Tenant, ask: Ask) -> Ended {
     let Ok(permit) = permit else {
         return refused(CallFailure::Busy);
     };
-    let Some(call_id) = random_call_id() else {
-        return refused(CallFailure::NotServing {
-            reason: "the operating system gave no random bytes".to_owned(),
-        });
-    };
+    let call_id = random_call_id();
     let engine = runtime.engine.clone();
     let binding = bind(runtime, tenant, &plugin, &limits, &ask, call_id);
     let mut record = begin_record(tenant, &plugin, &ask, &binding);
@@ -144,16 +141,13 @@ fn begin_record(tenant: &Tenant, plugin: &Plugin, ask: &Ask, binding: &Binding) 
 }
 
 /// Twelve random bytes in hex: unique, and nothing can be guessed from it.
-fn random_call_id() -> Option<String> {
+fn random_call_id() -> String {
     use std::fmt::Write as _;
-    let mut bytes = [0_u8; 12];
-    getrandom::fill(&mut bytes).ok()?;
-    Some(
-        bytes
-            .iter()
-            .fold(String::with_capacity(24), |mut text, byte| {
-                let _ = write!(text, "{byte:02x}");
-                text
-            }),
-    )
+    let bytes = random_bytes::<12>();
+    bytes
+        .iter()
+        .fold(String::with_capacity(24), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }

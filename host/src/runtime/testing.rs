@@ -240,7 +240,7 @@ async fn install(installs: &Installs, granted: &[&str]) -> ActiveInstall {
         .unwrap()
         .unwrap();
     installs
-        .accept(&attempt, Proof::Answered, None)
+        .accept(attempt, Proof::Answered, None)
         .await
         .unwrap();
     let launch = br#"{"installed_app_id":"instapp_1","app_id":"app_1","instance_id":"instance_1"}"#;

@@ -7,7 +7,7 @@
 //!
 //! The lengths make the associated data injective: no two lists of fields give the same bytes. The granted scopes are
 //! among the fields of an API key, so whoever can write to the database still can't widen a grant: the key
-//! just stops opening. Source: security.md 5.2.2, whose vector is a test below.
+//! just stops opening. A known answer is a test below.
 
 use std::fmt;
 

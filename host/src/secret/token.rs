@@ -2,7 +2,7 @@
 //!
 //! `al1.<kid>.<payload>.<mac>` for a launch, `as1.` for a session: payload and MAC in base64url without padding,
 //! the MAC is HMAC-SHA-256 over every ASCII byte before the last dot. The prefix is under the MAC, so the two kinds
-//! can't be swapped, and there is no algorithm field to lie about. Source: security.md 5.2.3, whose vector is a test.
+//! can't be swapped, and there is no algorithm field to lie about. A known answer is a test.
 //!
 //! The order of checks is fixed: length, prefix, key id, MAC in constant time, and only then the payload.
 

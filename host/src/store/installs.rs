@@ -269,6 +269,8 @@ pub struct Transition {
     pub end_sessions: bool,
     /// Whether the key is erased.
     pub erase_key: bool,
+    /// The least session generation from now on; it never falls.
+    pub least_generation: i64,
 }
 
 /// Moves a row on if it is still as it was read: one compare-and-set on its version.
@@ -283,7 +285,7 @@ pub async fn transition(
         "update installs set
              status = $4,
              proof = coalesce($5, proof),
-             session_gen = session_gen + $6,
+             session_gen = case when session_gen + $6 < $9 then $9 else session_gen + $6 end,
              api_key_ct = case when $7 = 1 then null else api_key_ct end,
              verified_at = case when $5 is null then verified_at else $8 end,
              uninstalled_at = case when $4 = 'uninstalled' then $8 else uninstalled_at end,
@@ -300,6 +302,7 @@ pub async fn transition(
     .bind(i64::from(transition.end_sessions))
     .bind(i64::from(transition.erase_key))
     .bind(now.get())
+    .bind(transition.least_generation)
     .fetch_optional(connection)
     .await?
     .map(InstallRow::try_from)
@@ -333,7 +336,12 @@ pub async fn delete_pending(
     )
     .bind(row.install.as_str())
     .bind(row.attempt)
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
-    Ok(done.rows_affected() == 1)
+    let deleted = done.rows_affected() == 1;
+    if deleted {
+        // The next attempt may get the same number, and its work must not be taken for work that was done.
+        super::outbox::forget(connection, &row.install, row.attempt).await?;
+    }
+    Ok(deleted)
 }

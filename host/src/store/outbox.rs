@@ -159,7 +159,40 @@ pub async fn retry(
     Ok(())
 }
 
-/// Drops what still waits for an install: it has ended, or begun anew.
+/// Forgets the work of an attempt that is no more.
+pub async fn forget(
+    connection: &mut SqliteConnection,
+    install: &InstallId,
+    attempt: i64,
+) -> Result<(), StoreError> {
+    sqlx::query("delete from outbox where installed_app_id = $1 and attempt = $2")
+        .bind(install.as_str())
+        .bind(attempt)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Drops what still waits for one attempt: it has ended.
+pub async fn drop_attempt(
+    connection: &mut SqliteConnection,
+    install: &InstallId,
+    attempt: i64,
+    kind: Kind,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "update outbox set state = 'done', reason = 'no longer needed'
+         where installed_app_id = $1 and attempt = $2 and kind = $3 and state = 'waiting'",
+    )
+    .bind(install.as_str())
+    .bind(attempt)
+    .bind(kind.as_str())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Drops what still waits for an install: it has begun anew.
 pub async fn drop_waiting(
     connection: &mut SqliteConnection,
     install: &InstallId,

@@ -57,14 +57,12 @@ pub(super) async fn open(
     web.installs()
         .launched_install(&launch)
         .map_err(|SessionRefused::Ended| WebError::LaunchInvalid)?;
-    let _once = web
+    let first = web
         .installs()
-        .use_launch(&launch)
+        .use_launch(launch)
         .await
         .map_err(use_refused)?;
-    let issued = web
-        .signer()
-        .issue_session(&launch, web.now(), web.settings().session_ttl);
+    let issued = first.issue_session(web.signer(), web.now(), web.settings().session_ttl);
     Ok(answer(
         issued.sid(),
         issued.expires(),

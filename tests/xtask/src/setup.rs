@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use anyhow::bail;
+use anyhow::{bail, ensure};
 
 use crate::step::{is_there, program, root, run};
 
@@ -15,11 +15,28 @@ const CARGO_DENY: &str = "0.20.2";
 pub(crate) fn for_tests() -> anyhow::Result<()> {
     wasm_target()?;
     debian_tool("node", &["nodejs"], "Node.js 20 or newer")?;
+    node_version()?;
     debian_tool("npm", &["npm"], "npm")?;
     debian_tool("chromium", &["chromium"], "Chromium")?;
     let mut npm = program("npm", &["ci", "--no-audit", "--no-fund"]);
     npm.current_dir(root().join("tests/browser"));
     run("installing the browser tests' one library", npm)
+}
+
+/// The browser tests use node's own runner as it is from version 20 on.
+fn node_version() -> anyhow::Result<()> {
+    let output = Command::new("node").arg("--version").output()?;
+    let version = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    let major = version
+        .trim_start_matches('v')
+        .split('.')
+        .next()
+        .and_then(|major| major.parse::<u32>().ok());
+    ensure!(
+        major.is_some_and(|major| major >= 20),
+        "the tests need Node.js 20 or newer, and `node` is {version}; try: install a newer one from nodejs.org"
+    );
+    Ok(())
 }
 
 /// The WebAssembly target of the compiler.
@@ -28,7 +45,10 @@ pub(crate) fn wasm_target() -> anyhow::Result<()> {
         eprintln!("rustup is not here: the compiler is taken as it is, and must know {TARGET}");
         return Ok(());
     }
-    run("adding the WebAssembly target", program("rustup", &["target", "add", TARGET]))
+    run(
+        "adding the WebAssembly target",
+        program("rustup", &["target", "add", TARGET]),
+    )
 }
 
 /// cargo-deny, built from source where it is missing: some minutes, once.
@@ -37,7 +57,10 @@ pub(crate) fn cargo_deny() -> anyhow::Result<()> {
         return Ok(());
     }
     let arguments = ["install", "cargo-deny", "--locked", "--version", CARGO_DENY];
-    run("building cargo-deny (once, some minutes)", program("cargo", &arguments))
+    run(
+        "building cargo-deny (once, some minutes)",
+        program("cargo", &arguments),
+    )
 }
 
 fn debian_tool(name: &str, packages: &[&str], title: &str) -> anyhow::Result<()> {
@@ -45,11 +68,22 @@ fn debian_tool(name: &str, packages: &[&str], title: &str) -> anyhow::Result<()>
         return Ok(());
     }
     if !(is_root() && is_there("apt-get")) {
-        bail!("the tests need {title} as `{name}`; try: install it, on Debian by `apt-get install {}`", packages.join(" "));
+        bail!(
+            "the tests need {title} as `{name}`; try: install it, on Debian by `apt-get install {}`",
+            packages.join(" ")
+        );
     }
-    run("reading the lists of packages", program("apt-get", &["update", "-q"]))?;
-    let mut install = program("apt-get", &["install", "-y", "-q", "--no-install-recommends"]);
-    install.args(packages).env("DEBIAN_FRONTEND", "noninteractive");
+    run(
+        "reading the lists of packages",
+        program("apt-get", &["update", "-q"]),
+    )?;
+    let mut install = program(
+        "apt-get",
+        &["install", "-y", "-q", "--no-install-recommends"],
+    );
+    install
+        .args(packages)
+        .env("DEBIAN_FRONTEND", "noninteractive");
     run(&format!("installing {title}"), install)
 }
 

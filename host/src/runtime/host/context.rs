@@ -67,11 +67,7 @@ impl Host for View<'_> {
             )));
         };
         let mut bytes = vec![0; length];
-        getrandom::fill(&mut bytes).map_err(|error| {
-            wasmtime::Error::msg(format!(
-                "the operating system gave no random bytes: {error}"
-            ))
-        })?;
+        crate::secret::fill_random(&mut bytes);
         Ok(bytes)
     }
 }

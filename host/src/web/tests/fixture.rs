@@ -158,7 +158,7 @@ impl Fixture {
             .unwrap()
             .unwrap();
         installs
-            .accept(&attempt, Proof::Answered, None)
+            .accept(attempt, Proof::Answered, None)
             .await
             .unwrap();
         fixture
