@@ -65,7 +65,7 @@ enum Command {
 /// Flags that most commands share. Each beats the environment and the file.
 #[derive(Debug, Clone, Default, Args)]
 struct CommonArgs {
-    /// The configuration file [default: AIRLOCK_CONFIG, else airlock.toml if it is there]
+    /// The configuration file [default: `AIRLOCK_CONFIG`, else airlock.toml if it is there]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Where the public listener binds

@@ -50,7 +50,9 @@ struct Inner {
     parts: IntakeParts,
     wake: Notify,
     under_way: Mutex<HashSet<i64>>,
-    permits: Arc<Semaphore>,
+    /// Proofs and hooks have permits of their own: a guest that takes its time holds up no install.
+    proofs: Arc<Semaphore>,
+    hooks: Arc<Semaphore>,
 }
 
 /// The work behind events. A cheap handle.
@@ -64,7 +66,8 @@ impl Intake {
             parts,
             wake: Notify::new(),
             under_way: Mutex::default(),
-            permits: Arc::new(Semaphore::new(AT_ONCE)),
+            proofs: Arc::new(Semaphore::new(AT_ONCE)),
+            hooks: Arc::new(Semaphore::new(AT_ONCE)),
         }))
     }
 
@@ -133,7 +136,12 @@ impl Intake {
     }
 
     async fn carry_out(&self, work: Work) {
-        let Ok(_permit) = self.0.permits.clone().acquire_owned().await else {
+        let permits = if work.kind == Kind::Prove {
+            &self.0.proofs
+        } else {
+            &self.0.hooks
+        };
+        let Ok(_permit) = permits.clone().acquire_owned().await else {
             return;
         };
         debug!(install.id = %work.install, kind = work.kind.as_str(), tries = work.tries, "Taking up work");

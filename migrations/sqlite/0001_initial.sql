@@ -63,6 +63,8 @@ create table outbox (
     installed_app_id text    not null,
     attempt          integer not null,
     kind             text    not null check (kind in ('prove', 'installed', 'uninstalled')),
+    -- Random: names the delivery to the guest and the references of what it posts, through all tries.
+    run_id           text    not null,
     state            text    not null check (state in ('waiting', 'done', 'parked')),
     tries            integer not null default 0,
     next_at          bigint  not null,
@@ -77,6 +79,9 @@ create index outbox_due on outbox (state, next_at);
 create table store_keys (
     installed_app_id text   not null primary key,
     data_key_ct      blob   not null,
+    -- Running totals for the quota: counting them anew would read every value.
+    records          bigint not null default 0,
+    bytes            bigint not null default 0,
     created_at       bigint not null
 );
 

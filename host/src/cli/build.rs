@@ -155,7 +155,9 @@ async fn run_command(slug: &Slug, folder: &Path, command: &str) -> anyhow::Resul
 
 /// Lays manifest, component and page side by side, away from where the host looks.
 fn stage(folder: &Path, component: &str, plugins: &Path, slug: &Slug) -> anyhow::Result<PathBuf> {
-    let staged = plugins.join(STAGING).join(slug.as_str());
+    // A place of this process alone: another build of the same app must not change it between check and swap.
+    let place = plugins.join(STAGING).join(std::process::id().to_string());
+    let staged = place.join(slug.as_str());
     if staged.exists() {
         std::fs::remove_dir_all(&staged)
             .with_context(|| format!("clearing {}", staged.display()))?;
@@ -212,8 +214,9 @@ async fn check(staged: &Path) -> anyhow::Result<()> {
 /// Removes what was swapped out, and the staging folder if no other build uses it.
 fn clear_staging(staged: &Path, plugins: &Path) {
     // What is left here is left over: the next build of the same app clears it.
-    let _ = std::fs::remove_dir_all(staged);
-    let _ = std::fs::remove_dir_all(staged.with_extension("old"));
+    if let Some(place) = staged.parent() {
+        let _ = std::fs::remove_dir_all(place);
+    }
     let _ = std::fs::remove_dir(plugins.join(STAGING));
 }
 

@@ -26,6 +26,10 @@ impl Object {
         }
         let fields: BTreeMap<String, Box<RawValue>> = serde_json::from_str(text)
             .map_err(|error| CloudError::invalid(format!("a JSON object was expected: {error}")))?;
+        // Core folds the case of names as Unicode does, where `ſ` is an `s`; every documented name is ASCII.
+        if fields.keys().any(|name| !name.is_ascii()) {
+            return Err(CloudError::invalid("a field's name is not ASCII"));
+        }
         let object = Self(fields);
         for name in ["instance_id", "org_id"] {
             object.refuse(name, "reserved_parameter: it is the host's own")?;
@@ -191,6 +195,9 @@ mod tests {
             r#"{"instance_id":"x"}"#,
             r#"{"Instance_ID":"x"}"#,
             r#"{"instance\u005fid":"x"}"#,
+            r#"{"in\u017ftance_id":"x"}"#,
+            r#"{"tran\u017factions":[]}"#,
+            r#"{"\u212aey":"x"}"#,
         ] {
             assert!(
                 matches!(Object::parse(text), Err(CloudError::InvalidRequest(_))),

@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteConnection;
 use super::tenant::Tenant;
 use crate::model::Clock;
 use crate::secret::{DataKey, Keyring, SealedBlob};
-use crate::store::guest_store::{self, Record};
+use crate::store::guest_store::{self, KeyRange, Record};
 use crate::store::installs::{self, Status};
 use crate::store::{Database, StoreError};
 
@@ -22,7 +22,7 @@ const MAX_BYTES: i64 = 64 * 1024 * 1024;
 /// Most records that one scan answers.
 const MAX_SCAN: u32 = 500;
 /// Most bytes of values that one scan answers; at least one record is always answered.
-const MAX_SCAN_BYTES: usize = 1024 * 1024;
+const MAX_SCAN_BYTES: i64 = 1024 * 1024;
 
 /// Why a record could not be read or written.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -129,23 +129,27 @@ impl GuestStore {
         let now = self.clock.now();
         let mut tx = self.database.write().await?;
         let data_key = self.data_key_for_writing(&mut tx, tenant).await?;
-        let stored = guest_store::find(&mut tx, tenant.install_id(), key)
-            .await?
-            .map(|record| record.version);
-        check_condition(condition, stored)?;
-        let usage = guest_store::usage_without(&mut tx, tenant.install_id(), key).await?;
+        let install = tenant.install_id();
+        let stored = guest_store::find(&mut tx, install, key).await?;
+        check_condition(condition, stored.as_ref())?;
         let size = i64::try_from(key.len() + value.len()).unwrap_or(i64::MAX);
-        if usage.records >= MAX_RECORDS || usage.bytes.saturating_add(size) > MAX_BYTES {
+        let (old, old_size) = stored.as_ref().map_or((0, 0), |stored| (1, stored.size));
+        let usage = guest_store::usage(&mut tx, install).await?;
+        let bytes = (usage.bytes - old_size).saturating_add(size);
+        if usage.records - old >= MAX_RECORDS || bytes > MAX_BYTES {
             return Err(GuestStoreError::QuotaExceeded);
         }
         // The time keeps a version from coming back after the record was removed and made again.
-        let version = stored.unwrap_or(0).saturating_add(1).max(now.get());
+        let last = stored.as_ref().map_or(0, |stored| stored.version);
+        let version = last.saturating_add(1).max(now.get());
+        let value = seal(tenant, &data_key, key, version, value);
         let record = Record {
             key: key.to_owned(),
-            value: seal(tenant, &data_key, key, version, value),
+            value,
             version,
+            size,
         };
-        guest_store::put(&mut tx, tenant.install_id(), &record, size, now).await?;
+        guest_store::put(&mut tx, install, &record, stored.as_ref(), now).await?;
         tx.commit().await?;
         Ok(version.unsigned_abs())
     }
@@ -160,11 +164,11 @@ impl GuestStore {
         check_key(key)?;
         let mut tx = self.database.write().await?;
         may_write(&mut tx, tenant).await?;
-        let stored = guest_store::find(&mut tx, tenant.install_id(), key)
-            .await?
-            .map(|record| record.version);
-        check_condition(condition, stored)?;
-        guest_store::delete(&mut tx, tenant.install_id(), key).await?;
+        let stored = guest_store::find(&mut tx, tenant.install_id(), key).await?;
+        check_condition(condition, stored.as_ref())?;
+        if let Some(stored) = stored {
+            guest_store::delete(&mut tx, tenant.install_id(), &stored).await?;
+        }
         tx.commit().await?;
         Ok(())
     }
@@ -182,18 +186,12 @@ impl GuestStore {
         let Some(data_key) = self.data_key(&mut connection, tenant).await? else {
             return Ok(Vec::new());
         };
-        let records = range(&mut connection, tenant, prefix, after, limit).await?;
-        let mut entries = Vec::with_capacity(records.len());
-        let mut bytes = 0;
-        for record in records {
-            let entry = open(tenant, &data_key, &record)?;
-            bytes += entry.value.len();
-            if bytes > MAX_SCAN_BYTES && !entries.is_empty() {
-                break;
-            }
-            entries.push((record.key, entry));
-        }
-        Ok(entries)
+        let until = after_prefix(prefix);
+        let range = range(prefix, until.as_deref(), after, limit)?;
+        let records =
+            guest_store::range(&mut connection, tenant.install_id(), range, MAX_SCAN_BYTES).await?;
+        let open = |record: Record| Ok((record.key.clone(), open(tenant, &data_key, &record)?));
+        records.into_iter().map(open).collect()
     }
 
     /// The keys that [`GuestStore::scan`] would answer, without their values.
@@ -205,8 +203,9 @@ impl GuestStore {
         limit: u32,
     ) -> Result<Vec<String>, GuestStoreError> {
         let mut connection = self.database.read().await?;
-        let records = range(&mut connection, tenant, prefix, after, limit).await?;
-        Ok(records.into_iter().map(|record| record.key).collect())
+        let until = after_prefix(prefix);
+        let range = range(prefix, until.as_deref(), after, limit)?;
+        Ok(guest_store::keys(&mut connection, tenant.install_id(), range).await?)
     }
 
     /// Erases everything that an install stored.
@@ -273,8 +272,8 @@ fn check_key(key: &str) -> Result<(), GuestStoreError> {
     Ok(())
 }
 
-fn check_condition(condition: Condition, stored: Option<i64>) -> Result<(), GuestStoreError> {
-    let stored = stored.map(i64::unsigned_abs);
+fn check_condition(condition: Condition, stored: Option<&Record>) -> Result<(), GuestStoreError> {
+    let stored = stored.map(|record| record.version.unsigned_abs());
     let holds = match condition {
         Condition::Always => true,
         Condition::Absent => stored.is_none(),
@@ -319,23 +318,23 @@ fn open(tenant: &Tenant, data_key: &DataKey, record: &Record) -> Result<Entry, G
     })
 }
 
-async fn range(
-    connection: &mut SqliteConnection,
-    tenant: &Tenant,
-    prefix: &str,
-    after: Option<&str>,
+/// The range that a guest asks for, its limit brought down to what one call may answer.
+fn range<'a>(
+    prefix: &'a str,
+    until: Option<&'a str>,
+    after: Option<&'a str>,
     limit: u32,
-) -> Result<Vec<Record>, GuestStoreError> {
-    if prefix.len() > MAX_KEY
-        || prefix.contains('\0')
-        || after.is_some_and(|key| key.contains('\0'))
-    {
+) -> Result<KeyRange<'a>, GuestStoreError> {
+    let has_nul = prefix.contains('\0') || after.is_some_and(|key| key.contains('\0'));
+    if prefix.len() > MAX_KEY || has_nul {
         return Err(GuestStoreError::InvalidKey);
     }
-    let until = after_prefix(prefix);
-    let limit = limit.min(MAX_SCAN);
-    let install = tenant.install_id();
-    Ok(guest_store::range(connection, install, prefix, until.as_deref(), after, limit).await?)
+    Ok(KeyRange {
+        from: prefix,
+        until,
+        after,
+        limit: limit.min(MAX_SCAN),
+    })
 }
 
 /// The first text, in byte order, that does not begin with `prefix` and is greater; none if there is no such text.

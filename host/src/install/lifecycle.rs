@@ -44,6 +44,8 @@ pub enum Accepted {
     Occupied,
     /// It ended, or was accepted by somebody else, meanwhile.
     Gone,
+    /// Its `app_id` belongs to another app by now.
+    Foreign,
 }
 
 /// What moves the table, shared by every handle.
@@ -85,16 +87,21 @@ impl Installs {
         Ok(installs)
     }
 
-    /// Loads the active installs. One whose key does not open is marked, and serves nobody.
+    /// Loads the active installs. One whose key does not open is marked, and one whose `app_id` is no longer that of its
+    /// app is left out: neither serves anybody.
     async fn load(&self) -> Result<(), StoreError> {
-        let rows =
-            installs::with_status(&mut *self.0.database.read().await?, Status::Active).await?;
+        let mut connection = self.0.database.read().await?;
+        let rows = installs::with_status(&mut connection, Status::Active).await?;
         for row in rows {
+            let belongs = self.belongs(&mut connection, &row.slug, &row.app).await?;
             let tenant = Tenant::new(row);
-            if tenant.open_key(&self.0.keyring).is_ok() {
+            if tenant.open_key(&self.0.keyring).is_err() {
+                self.mark_unreadable(tenant.row()).await?;
+            } else if belongs {
                 self.0.live.put(tenant);
             } else {
-                self.mark_unreadable(tenant.row()).await?;
+                warn!(install.id = %tenant.install_id(), app = %tenant.slug(), alarm = true,
+                    "Left out install {}: its `app_id` is not the one of {}", tenant.install_id(), tenant.slug());
             }
         }
         Ok(())
@@ -215,6 +222,9 @@ impl Installs {
         let now = self.0.clock.now();
         let row = attempt.tenant().row();
         let mut tx = self.0.database.write().await?;
+        if !self.belongs(&mut tx, &row.slug, &row.app).await? {
+            return Ok(Accepted::Foreign);
+        }
         let mut displaced = Vec::new();
         for other in installs::living_at(&mut tx, &row.slug, &row.instance).await? {
             let same = other.install == row.install && other.attempt == row.attempt;
@@ -254,6 +264,30 @@ impl Installs {
         self.0.live.put(Tenant::new(active));
         info!(install.id = %row.install, app = %row.slug, "Activated install {} of {}", row.install, row.slug);
         Ok(Accepted::Active)
+    }
+
+    /// Whether an `app_id` is that of an app, as far as is known: what the operator set, else what was pinned, else
+    /// anything that is no other app's.
+    pub(super) async fn belongs(
+        &self,
+        connection: &mut SqliteConnection,
+        slug: &Slug,
+        app: &AppId,
+    ) -> Result<bool, StoreError> {
+        let expected = match self.0.app_ids.get(slug) {
+            Some(configured) => Some(configured.clone()),
+            None => pins::find(connection, slug).await?,
+        };
+        let configured_elsewhere = self
+            .0
+            .app_ids
+            .iter()
+            .any(|(other, id)| other != slug && id == app);
+        let pinned_elsewhere = pins::owner(connection, app)
+            .await?
+            .is_some_and(|owner| owner != slug.as_str());
+        let is_expected = expected.is_none_or(|expected| expected == *app);
+        Ok(is_expected && !configured_elsewhere && !pinned_elsewhere)
     }
 
     /// What belongs to an activation: the pin, the guest's message, a clean store, the audit line.
@@ -342,7 +376,15 @@ impl Installs {
         if now.since(first) < REFUSAL_GAP || !self.0.live.is_current(tenant) {
             return Ok(false);
         }
+        // A task of its own: the call that noticed may be cut at any moment, and table and database must not part.
+        let (installs, tenant) = (self.clone(), tenant.clone());
+        let revoking = tokio::spawn(async move { installs.revoke(&tenant).await });
+        revoking.await.unwrap_or(Ok(false))
+    }
+
+    async fn revoke(&self, tenant: &Tenant) -> Result<bool, StoreError> {
         let _turn = self.0.turn.lock().await;
+        let now = self.0.clock.now();
         let mut tx = self.0.database.write().await?;
         let change = Transition {
             to: Status::Revoked,
@@ -355,15 +397,8 @@ impl Installs {
             .await?
             .is_some();
         if revoked {
-            audit::append(
-                &mut tx,
-                "revoked",
-                Some(tenant.slug()),
-                Some(tenant.install_id()),
-                "",
-                now,
-            )
-            .await?;
+            let (slug, install) = (Some(tenant.slug()), Some(tenant.install_id()));
+            audit::append(&mut tx, "revoked", slug, install, "", now).await?;
         }
         tx.commit().await?;
         if revoked {

@@ -9,7 +9,7 @@ use super::lifecycle::Installs;
 use super::tenant::owner;
 use crate::model::{AppId, InstallId, Slug, UnixMillis};
 use crate::store::installs::{InstallRow, Status, Transition};
-use crate::store::{StoreError, audit, events, installs, outbox, pins};
+use crate::store::{StoreError, audit, events, installs, outbox};
 
 /// Most attempts that wait for proof, for one app and instance.
 const MAX_PENDING: usize = 3;
@@ -65,11 +65,14 @@ impl Installs {
         let now = self.0.clock.now();
         let mut tx = self.0.database.write().await?;
         let seen = events::seen(&mut tx, slug, &event.key).await?;
-        if seen.iter().any(|seen| {
+        let earlier = installs::attempts_of(&mut tx, &event.install).await?;
+        let with_this_key = |row: &&InstallRow| {
             self.0
                 .keyring
-                .matches_fingerprint(&seen.fingerprint, &event.body)
-        }) {
+                .matches_key(&row.key_fingerprint, &event.api_key)
+        };
+        // An attempt that was evicted meanwhile is stored again: only what is still there is known.
+        if self.is_seen(&seen, &event.body) && earlier.iter().any(|row| with_this_key(&row)) {
             return Ok(Receipt::Known);
         }
         self.check_app(&mut tx, slug, &event.app).await?;
@@ -82,12 +85,11 @@ impl Installs {
             fingerprint: &self.0.keyring.fingerprint(&event.body),
         };
         events::insert(&mut tx, &event_row, now).await?;
-        let earlier = installs::attempts_of(&mut tx, &event.install).await?;
-        if earlier.iter().any(|row| row.slug != *slug) {
-            return Err(EventError::invalid("installed_app_id", "belongs to another app").into());
-        }
+        check_place(slug, &event, &earlier)?;
         let row = self.attempt_row(slug, &event, &earlier, now);
-        if earlier.iter().any(|known| is_same_attempt(known, &row)) {
+        // The same install told again in other words: same key, same place, same grants.
+        let mut told = earlier.iter().filter(with_this_key);
+        if told.any(|known| is_living(known.status) && known.granted == row.granted) {
             tx.commit().await?;
             return Ok(Receipt::Known);
         }
@@ -164,23 +166,11 @@ impl Installs {
         slug: &Slug,
         app: &AppId,
     ) -> Result<(), ReceiveError> {
-        let expected = match self.0.app_ids.get(slug) {
-            Some(configured) => Some(configured.clone()),
-            None => pins::find(tx, slug).await?,
-        };
-        let belongs_elsewhere = self
-            .0
-            .app_ids
-            .iter()
-            .any(|(other, id)| other != slug && id == app)
-            || pins::owner(tx, app)
-                .await?
-                .is_some_and(|owner| owner != slug.as_str());
-        if belongs_elsewhere || expected.is_some_and(|expected| expected != *app) {
-            warn!(app = %slug, alarm = true, "Refused an event for {slug} that names the `app_id` of another app");
-            return Err(EventError::invalid("app_id", "is not the one of this app").into());
+        if self.belongs(tx, slug, app).await? {
+            return Ok(());
         }
-        Ok(())
+        warn!(app = %slug, alarm = true, "Refused an event for {slug} that names the `app_id` of another app");
+        Err(EventError::invalid("app_id", "is not the one of this app").into())
     }
 
     async fn receive_uninstall(
@@ -192,12 +182,7 @@ impl Installs {
         let now = self.0.clock.now();
         let mut tx = self.0.database.write().await?;
         let seen = events::seen(&mut tx, slug, &event.key).await?;
-        if seen.iter().any(|seen| {
-            self.0
-                .keyring
-                .matches_fingerprint(&seen.fingerprint, &event.body)
-        }) && !self.is_living(&mut tx, &event.install).await?
-        {
+        if self.is_seen(&seen, &event.body) && !self.is_living(&mut tx, &event.install).await? {
             return Ok(Receipt::Known);
         }
         self.check_app(&mut tx, slug, &event.app).await?;
@@ -222,6 +207,12 @@ impl Installs {
         Ok(Receipt::Ended)
     }
 
+    /// Whether an event with this very body was answered before.
+    fn is_seen(&self, seen: &[events::SeenEvent], body: &[u8]) -> bool {
+        seen.iter()
+            .any(|seen| self.0.keyring.matches_fingerprint(&seen.fingerprint, body))
+    }
+
     /// A repeated uninstall of an install that came back since then must end it again.
     async fn is_living(
         &self,
@@ -235,20 +226,30 @@ impl Installs {
     }
 }
 
+/// An install belongs to one app and one instance for good: its records and sessions do too. An event that names a
+/// known install in another place is forged, or nothing that this host understands.
+fn check_place(
+    slug: &Slug,
+    event: &InstallEvent,
+    earlier: &[InstallRow],
+) -> Result<(), ReceiveError> {
+    let same = |row: &InstallRow| {
+        row.slug == *slug && row.app == event.app && row.instance == event.instance
+    };
+    if earlier.iter().all(same) {
+        return Ok(());
+    }
+    warn!(install.id = %event.install, app = %slug, alarm = true,
+        "Refused an event that names a known install in another app or instance");
+    let reason = "is known in another app or instance";
+    Err(EventError::invalid("installed_app_id", reason).into())
+}
+
 fn is_living(status: Status) -> bool {
     matches!(
         status,
         Status::Pending | Status::Active | Status::Revoked | Status::KeyUnreadable
     )
-}
-
-/// The same install told again in other words: same key, same place, same grants.
-fn is_same_attempt(known: &InstallRow, new: &InstallRow) -> bool {
-    is_living(known.status)
-        && known.key_fingerprint == new.key_fingerprint
-        && known.app == new.app
-        && known.instance == new.instance
-        && known.granted == new.granted
 }
 
 /// Makes room for one more pending attempt: evicts one that Cloud refused, if there are too many.

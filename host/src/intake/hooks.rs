@@ -80,7 +80,7 @@ fn delivery(work: &Work) -> Delivery {
         .unwrap_or(u32::MAX)
         .saturating_add(1);
     Delivery {
-        id: format!("work-{}", work.id),
+        id: work.run_id.clone(),
         attempt,
     }
 }

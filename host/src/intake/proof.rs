@@ -43,7 +43,7 @@ impl Intake {
                         self.notify();
                         Ok(Proved::Accepted)
                     }
-                    Accepted::Occupied | Accepted::Gone => Ok(Proved::Refused),
+                    Accepted::Occupied | Accepted::Gone | Accepted::Foreign => Ok(Proved::Refused),
                 }
             }
         }
@@ -81,6 +81,14 @@ impl Intake {
         };
         match installs.accept(attempt, proof, dead).await? {
             Accepted::Active | Accepted::Gone => self.finish(work).await,
+            Accepted::Foreign => {
+                warn!(install.id = %work.install, alarm = true,
+                    "Dropped an attempt whose `app_id` is another app's by now");
+                if let Some(attempt) = installs.provable(&work.install, work.attempt).await? {
+                    installs.discard(attempt).await?;
+                }
+                self.finish(work).await
+            }
             Accepted::Occupied => self.retry(work, "another install is active there").await,
         }
     }

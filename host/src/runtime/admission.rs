@@ -128,6 +128,12 @@ impl Admission {
             }
         }
         let _waiting = self.begin_waiting()?;
+        // As with running calls, one install gets at most half of the queue: the strong count of its semaphore is
+        // one for the map, one for this call, and one for each other call of its that runs or waits.
+        let others = Arc::strong_count(&semaphore).saturating_sub(2);
+        if others >= self.per_install + (self.max_waiting / 2).max(1) {
+            return Err(Busy);
+        }
         let acquired = tokio::time::timeout(patience, async {
             if of_install.permit.is_none() {
                 of_install.permit = semaphore.acquire_owned().await.ok();

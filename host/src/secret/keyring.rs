@@ -210,6 +210,11 @@ impl Keyring {
         fingerprint_with(key, bytes).ct_eq(stored).into()
     }
 
+    /// Whether `stored` is the fingerprint of an API key, made with any key of this ring.
+    pub fn matches_key(&self, stored: &[u8], key: &ApiKey) -> bool {
+        self.matches_fingerprint(stored, key.plain())
+    }
+
     fn seal_fields(&self, fields: &[Vec<u8>], plain: &[u8]) -> SealedBlob {
         sealed::seal(&self.newest.encryption, self.newest.id, fields, plain)
     }

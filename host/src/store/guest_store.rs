@@ -1,5 +1,6 @@
 //! Tables `store_keys` and `guest_store`: each install's own records, sealed.
 
+use futures_util::TryStreamExt as _;
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
@@ -16,6 +17,8 @@ pub struct Record {
     pub value: SealedBlob,
     /// Its version, from 1.
     pub version: i64,
+    /// Bytes of key and plain value.
+    pub size: i64,
 }
 
 impl TryFrom<SqliteRow> for Record {
@@ -26,6 +29,7 @@ impl TryFrom<SqliteRow> for Record {
             key: row.try_get("key")?,
             value: SealedBlob::from_stored(row.try_get("value_ct")?),
             version: row.try_get("version")?,
+            size: row.try_get("size")?,
         })
     }
 }
@@ -91,7 +95,7 @@ pub async fn find(
     key: &str,
 ) -> Result<Option<Record>, StoreError> {
     sqlx::query(
-        "select key, value_ct, version from guest_store where installed_app_id = $1 and key = $2",
+        "select key, value_ct, version, size from guest_store where installed_app_id = $1 and key = $2",
     )
     .bind(install.as_str())
     .bind(key)
@@ -101,12 +105,12 @@ pub async fn find(
     .transpose()
 }
 
-/// Writes a record whole, with the version given.
+/// Writes a record whole and keeps the install's totals. `replaced` is the record that stood there.
 pub async fn put(
     connection: &mut SqliteConnection,
     install: &InstallId,
     record: &Record,
-    size: i64,
+    replaced: Option<&Record>,
     now: UnixMillis,
 ) -> Result<(), StoreError> {
     sqlx::query(
@@ -119,66 +123,129 @@ pub async fn put(
     .bind(install.as_str())
     .bind(&record.key)
     .bind(record.value.as_bytes())
-    .bind(size)
+    .bind(record.size)
     .bind(record.version)
     .bind(now.get())
+    .execute(&mut *connection)
+    .await?;
+    let records = i64::from(replaced.is_none());
+    let bytes = record.size - replaced.map_or(0, |replaced| replaced.size);
+    add_to_totals(connection, install, records, bytes).await
+}
+
+/// Removes a record that is there and keeps the install's totals.
+pub async fn delete(
+    connection: &mut SqliteConnection,
+    install: &InstallId,
+    record: &Record,
+) -> Result<(), StoreError> {
+    sqlx::query("delete from guest_store where installed_app_id = $1 and key = $2")
+        .bind(install.as_str())
+        .bind(&record.key)
+        .execute(&mut *connection)
+        .await?;
+    add_to_totals(connection, install, -1, -record.size).await
+}
+
+async fn add_to_totals(
+    connection: &mut SqliteConnection,
+    install: &InstallId,
+    records: i64,
+    bytes: i64,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "update store_keys set records = records + $2, bytes = bytes + $3 where installed_app_id = $1",
+    )
+    .bind(install.as_str())
+    .bind(records)
+    .bind(bytes)
     .execute(connection)
     .await?;
     Ok(())
 }
 
-/// Removes a record, if it is there.
-pub async fn delete(
-    connection: &mut SqliteConnection,
-    install: &InstallId,
-    key: &str,
-) -> Result<(), StoreError> {
-    sqlx::query("delete from guest_store where installed_app_id = $1 and key = $2")
-        .bind(install.as_str())
-        .bind(key)
-        .execute(connection)
-        .await?;
-    Ok(())
+/// A part of the keys in byte order.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyRange<'a> {
+    /// From this key on.
+    pub from: &'a str,
+    /// Before this one, if there is an end.
+    pub until: Option<&'a str>,
+    /// After this one too, if given.
+    pub after: Option<&'a str>,
+    /// Most records.
+    pub limit: u32,
 }
 
-/// Records from `from` on (inclusive), before `until` if there is an end, after `after`, in byte order of their keys.
+/// The records of a range, in byte order of their keys, until their sizes pass `max_bytes`; at least one.
 pub async fn range(
     connection: &mut SqliteConnection,
     install: &InstallId,
-    from: &str,
-    until: Option<&str>,
-    after: Option<&str>,
-    limit: u32,
+    range: KeyRange<'_>,
+    max_bytes: i64,
 ) -> Result<Vec<Record>, StoreError> {
-    let rows = sqlx::query(
-        "select key, value_ct, version from guest_store
+    let mut rows = sqlx::query(
+        "select key, value_ct, version, size from guest_store
          where installed_app_id = $1 and key >= $2 and ($3 is null or key < $3) and ($4 is null or key > $4)
          order by key limit $5",
     )
     .bind(install.as_str())
-    .bind(from)
-    .bind(until)
-    .bind(after)
-    .bind(limit)
-    .fetch_all(connection)
-    .await?;
-    rows.into_iter().map(Record::try_from).collect()
+    .bind(range.from)
+    .bind(range.until)
+    .bind(range.after)
+    .bind(range.limit)
+    .fetch(connection);
+    let mut records = Vec::new();
+    let mut bytes = 0;
+    while let Some(row) = rows.try_next().await? {
+        let record = Record::try_from(row)?;
+        bytes += record.size;
+        if bytes > max_bytes && !records.is_empty() {
+            break;
+        }
+        records.push(record);
+    }
+    Ok(records)
 }
 
-/// What an install stores, without the record `key`.
-pub async fn usage_without(
+/// The keys of a range alone.
+pub async fn keys(
     connection: &mut SqliteConnection,
     install: &InstallId,
-    key: &str,
-) -> Result<Usage, StoreError> {
-    let row = sqlx::query(
-        "select count(*) as records, coalesce(sum(size), 0) as bytes from guest_store
-         where installed_app_id = $1 and key <> $2",
+    range: KeyRange<'_>,
+) -> Result<Vec<String>, StoreError> {
+    let rows = sqlx::query(
+        "select key from guest_store
+         where installed_app_id = $1 and key >= $2 and ($3 is null or key < $3) and ($4 is null or key > $4)
+         order by key limit $5",
     )
     .bind(install.as_str())
-    .bind(key)
-    .fetch_one(connection)
+    .bind(range.from)
+    .bind(range.until)
+    .bind(range.after)
+    .bind(range.limit)
+    .fetch_all(connection)
     .await?;
+    rows.into_iter()
+        .map(|row| Ok(row.try_get("key")?))
+        .collect()
+}
+
+/// What an install stores, from its running totals.
+pub async fn usage(
+    connection: &mut SqliteConnection,
+    install: &InstallId,
+) -> Result<Usage, StoreError> {
+    let row = sqlx::query("select records, bytes from store_keys where installed_app_id = $1")
+        .bind(install.as_str())
+        .fetch_optional(connection)
+        .await?;
+    let Some(row) = row else {
+        return Ok(Usage {
+            records: 0,
+            bytes: 0,
+        });
+    };
     Ok(Usage {
         records: row.try_get("records")?,
         bytes: row.try_get("bytes")?,

@@ -31,8 +31,10 @@ impl Kind {
 /// Work that is due.
 #[derive(Debug, Clone)]
 pub struct Work {
-    /// Names the delivery to the guest: the same through all tries.
+    /// The row's number.
     pub id: i64,
+    /// Names the delivery to the guest, the same through all tries; unguessable.
+    pub run_id: String,
     /// The installation.
     pub install: InstallId,
     /// Which attempt.
@@ -61,6 +63,7 @@ impl TryFrom<SqliteRow> for Work {
             install: InstallId::parse(row.try_get::<String, _>("installed_app_id")?)
                 .map_err(|_| bad("installed_app_id"))?,
             attempt: row.try_get("attempt")?,
+            run_id: row.try_get("run_id")?,
             kind: [Kind::Prove, Kind::Installed, Kind::Uninstalled]
                 .into_iter()
                 .find(|known| known.as_str() == kind)
@@ -81,12 +84,13 @@ pub async fn add(
     now: UnixMillis,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "insert into outbox (installed_app_id, attempt, kind, state, next_at, created_at)
-         values ($1, $2, $3, 'waiting', $4, $5) on conflict do nothing",
+        "insert into outbox (installed_app_id, attempt, kind, run_id, state, next_at, created_at)
+         values ($1, $2, $3, $4, 'waiting', $5, $6) on conflict do nothing",
     )
     .bind(install.as_str())
     .bind(attempt)
     .bind(kind.as_str())
+    .bind(crate::secret::random_name())
     .bind(due.get())
     .bind(now.get())
     .execute(connection)
@@ -94,17 +98,30 @@ pub async fn add(
     Ok(())
 }
 
-/// Work that is due, oldest first, at most `limit`.
+/// Work that is due, oldest first, at most `limit` proofs of keys and as many hooks of guests.
 pub async fn due(
     connection: &mut SqliteConnection,
     now: UnixMillis,
     limit: u32,
 ) -> Result<Vec<Work>, StoreError> {
+    let mut work = due_of(connection, true, now, limit).await?;
+    work.extend(due_of(connection, false, now, limit).await?);
+    Ok(work)
+}
+
+async fn due_of(
+    connection: &mut SqliteConnection,
+    proofs: bool,
+    now: UnixMillis,
+    limit: u32,
+) -> Result<Vec<Work>, StoreError> {
     let rows = sqlx::query(
-        "select * from outbox where state = 'waiting' and next_at <= $1 order by next_at, id limit $2",
+        "select * from outbox where state = 'waiting' and next_at <= $1
+             and (kind = 'prove') = $3 order by next_at, id limit $2",
     )
     .bind(now.get())
     .bind(limit)
+    .bind(proofs)
     .fetch_all(connection)
     .await?;
     rows.into_iter().map(Work::try_from).collect()
