@@ -1,1 +1,32 @@
-//! tests
+//! The whole program from outside: over HTTP, from the command line, killed at bad moments.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test ends by a panic, and its helpers are part of it"
+)]
+
+mod canary;
+mod cli;
+mod cli_keys;
+mod cli_reports;
+mod cli_serve;
+mod cross_site;
+mod event_fields;
+mod events;
+mod exchange;
+mod headers;
+mod kill_keeps;
+mod kill_rounds;
+mod kills;
+mod kyc;
+mod launch;
+mod lifecycle;
+mod packages;
+mod proof;
+mod session;
+mod support;
+mod takeover;
+mod tidy;
+mod tidy_tokens;

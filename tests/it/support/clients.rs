@@ -38,13 +38,18 @@ impl CloudClient {
 pub(crate) fn token_of(address: &Url) -> String {
     let mut pairs = address.query_pairs();
     let (name, token) = pairs.next().expect("a query");
-    assert_eq!((name.as_ref(), pairs.count(), address.path()), ("token", 0, "/enter"));
+    assert_eq!(
+        (name.as_ref(), pairs.count(), address.path()),
+        ("token", 0, "/enter")
+    );
     token.into_owned()
 }
 
 /// The exchange of a launch token, as the enter page does it.
 pub(crate) fn exchange(token: &str) -> Ask {
-    Ask::post("/session").header("sec-fetch-site", "same-origin").json(&json!({ "token": token }))
+    Ask::post("/session")
+        .header("sec-fetch-site", "same-origin")
+        .json(&json!({ "token": token }))
 }
 
 /// An open portal: the session's name and its cookie.
@@ -102,12 +107,16 @@ impl Portal {
 
     /// Opens the shell's page.
     pub(crate) async fn page(&self) -> Answer {
-        self.http.send(Ask::get(&self.shell()).header("cookie", &self.cookie)).await
+        self.http
+            .send(Ask::get(&self.shell()).header("cookie", &self.cookie))
+            .await
     }
 
     /// The exchange once more, with the cookie that it gave: what a remounted frame does.
     pub(crate) async fn remount(&self) -> Answer {
-        self.http.send(exchange(&self.token).header("cookie", &self.cookie)).await
+        self.http
+            .send(exchange(&self.token).header("cookie", &self.cookie))
+            .await
     }
 }
 

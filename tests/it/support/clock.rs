@@ -22,6 +22,8 @@ impl MovableClock {
 
 impl Clock for MovableClock {
     fn now(&self) -> UnixMillis {
-        self.system.now().plus(Duration::from_millis(self.ahead_ms.load(Ordering::SeqCst)))
+        self.system
+            .now()
+            .plus(Duration::from_millis(self.ahead_ms.load(Ordering::SeqCst)))
     }
 }

@@ -8,7 +8,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
 /// Longest wait for one answer: a guard against hanging, not a goal.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A request, not sent yet.
 #[derive(Debug)]
@@ -23,7 +23,12 @@ pub(crate) struct Ask {
 impl Ask {
     pub(crate) fn new(method: &str, target: &str) -> Self {
         let method = method.parse().expect("a method");
-        Self { method, target: target.to_owned(), headers: HeaderMap::new(), body: None }
+        Self {
+            method,
+            target: target.to_owned(),
+            headers: HeaderMap::new(),
+            body: None,
+        }
     }
 
     pub(crate) fn get(target: &str) -> Self {
@@ -37,7 +42,10 @@ impl Ask {
     /// Adds a header; one of the same name stays.
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         let name: HeaderName = name.parse().expect("a header's name");
-        self.headers.append(name, HeaderValue::from_str(value).expect("a header's value"));
+        self.headers.append(
+            name,
+            HeaderValue::from_str(value).expect("a header's value"),
+        );
         self
     }
 
@@ -49,13 +57,16 @@ impl Ask {
 
     /// A JSON body with its type.
     pub(crate) fn json(self, body: &Value) -> Self {
-        self.header("content-type", "application/json").bytes(body.to_string())
+        self.header("content-type", "application/json")
+            .bytes(body.to_string())
     }
 
     /// A body of unknown length, so that it is sent in chunks.
     pub(crate) fn chunked(mut self, pieces: Vec<Vec<u8>>) -> Self {
         let pieces = pieces.into_iter().map(Ok::<_, std::io::Error>);
-        self.body = Some(reqwest::Body::wrap_stream(futures_util::stream::iter(pieces)));
+        self.body = Some(reqwest::Body::wrap_stream(futures_util::stream::iter(
+            pieces,
+        )));
         self
     }
 }
@@ -105,7 +116,10 @@ impl Answer {
     #[track_caller]
     pub(crate) fn problem(&self, status: u16, kind: &str) -> Value {
         assert_eq!(self.status, status, "{}", self.text());
-        assert_eq!(self.header("content-type"), Some("application/problem+json"));
+        assert_eq!(
+            self.header("content-type"),
+            Some("application/problem+json")
+        );
         let problem = self.json();
         assert_eq!(problem["status"], status);
         assert_eq!(problem["type"], format!("urn:airlock:problem:{kind}"));
@@ -126,14 +140,20 @@ impl Http {
     /// A client of an origin such as `http://127.0.0.1:8080`. It follows no redirect and keeps no cookie.
     pub(crate) fn new(origin: &str) -> Self {
         // Another test may have set the provider before.
-        rustls::crypto::ring::default_provider().install_default().ok();
+        rustls::crypto::ring::default_provider()
+            .install_default()
+            .ok();
         let client = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .timeout(PATIENCE)
             .build()
             .expect("a client");
-        Self { client, origin: origin.to_owned(), heard: Arc::default() }
+        Self {
+            client,
+            origin: origin.to_owned(),
+            heard: Arc::default(),
+        }
     }
 
     pub(crate) fn origin(&self) -> &str {
@@ -142,16 +162,22 @@ impl Http {
 
     pub(crate) async fn send(&self, ask: Ask) -> Answer {
         let line = format!("{} {:.60}", ask.method, ask.target);
-        self.try_send(ask).await.unwrap_or_else(|error| panic!("{line}: {error:?}"))
+        self.try_send(ask)
+            .await
+            .unwrap_or_else(|error| panic!("{line}: {error:?}"))
     }
 
     /// As [`Http::send`], where the other side may be killed meanwhile.
     pub(crate) async fn try_send(&self, ask: Ask) -> Result<Answer, reqwest::Error> {
-        let address = match ask.target.starts_with('/') {
-            true => format!("{}{}", self.origin, ask.target),
-            false => ask.target,
+        let address = if ask.target.starts_with('/') {
+            format!("{}{}", self.origin, ask.target)
+        } else {
+            ask.target
         };
-        let mut request = self.client.request(ask.method, address).headers(ask.headers);
+        let mut request = self
+            .client
+            .request(ask.method, address)
+            .headers(ask.headers);
         if let Some(body) = ask.body {
             request = request.body(body);
         }
@@ -159,7 +185,11 @@ impl Http {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         let body = response.bytes().await?.to_vec();
-        let answer = Answer { status, headers, body };
+        let answer = Answer {
+            status,
+            headers,
+            body,
+        };
         self.remember(&answer);
         Ok(answer)
     }

@@ -11,19 +11,28 @@ static BUILDING: Mutex<()> = Mutex::new(());
 
 /// The folder of the whole project.
 pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the project")
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("tests/ lies in the project")
 }
 
 /// The folder of build outputs that this test program lies in: `target/debug`.
 fn outputs() -> PathBuf {
     let own = std::env::current_exe().expect("the test program's own path");
-    own.ancestors().nth(2).expect("target/debug/deps/it").to_owned()
+    own.ancestors()
+        .nth(2)
+        .expect("target/debug/deps/it")
+        .to_owned()
 }
 
 /// The real program.
 pub(crate) fn airlock() -> PathBuf {
     let path = outputs().join("airlock");
-    assert!(path.is_file(), "{} is missing; try: cargo build -p airlock-host", path.display());
+    assert!(
+        path.is_file(),
+        "{} is missing; try: cargo build -p airlock-host",
+        path.display()
+    );
     path
 }
 
@@ -32,7 +41,9 @@ pub(crate) fn package(app: &str) -> PathBuf {
     let source = root().join("guests").join(app);
     let slug = source.file_name().expect("an app's folder").to_owned();
     let plugins = outputs().parent().expect("target/").join("test-packages");
-    let _turn = BUILDING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _turn = BUILDING
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
     fs::create_dir_all(&plugins).expect("a folder for packages");
     let lock = fs::File::create(plugins.join(".lock")).expect("a lock file");
     lock.lock().expect("the lock of the packages");
@@ -44,10 +55,15 @@ pub(crate) fn package(app: &str) -> PathBuf {
 }
 
 fn is_stale(package: &Path, source: &Path) -> bool {
-    let Some(built) = changed(&package.join("app.wasm")) else { return true };
+    let Some(built) = changed(&package.join("app.wasm")) else {
+        return true;
+    };
     let inputs = ["src", "ui", "app.toml", "Cargo.toml"].map(|name| source.join(name));
     let shared = ["guests/sdk/src", "wit"].map(|name| root().join(name));
-    inputs.iter().chain(&shared).any(|path| newest(path).is_some_and(|time| time > built))
+    inputs
+        .iter()
+        .chain(&shared)
+        .any(|path| newest(path).is_some_and(|time| time > built))
 }
 
 fn changed(path: &Path) -> Option<SystemTime> {
@@ -56,20 +72,37 @@ fn changed(path: &Path) -> Option<SystemTime> {
 
 /// The latest change in a file or a folder.
 fn newest(path: &Path) -> Option<SystemTime> {
-    let Ok(entries) = fs::read_dir(path) else { return changed(path) };
-    entries.flatten().filter_map(|entry| newest(&entry.path())).max()
+    let Ok(entries) = fs::read_dir(path) else {
+        return changed(path);
+    };
+    entries
+        .flatten()
+        .filter_map(|entry| newest(&entry.path()))
+        .max()
 }
 
 fn build(source: &Path, plugins: &Path) {
     let mut command = Command::new(airlock());
     // What cargo tells a test would reach the nested build and make it build everything again.
-    for (name, _) in std::env::vars_os() {
-        let name = name.to_string_lossy().into_owned();
-        if name.starts_with("AIRLOCK_") || name.starts_with("CARGO_") || name == "RUSTFLAGS" {
-            command.env_remove(name);
-        }
-    }
-    let output = command.arg("build").arg(source).arg("--plugins").arg(plugins).current_dir(root());
+    clear(
+        &mut command,
+        &[
+            "AIRLOCK_",
+            "SESSION_SECRET",
+            "CARGO_PKG_",
+            "CARGO_MANIFEST_",
+            "CARGO_TARGET_",
+            "CARGO_BUILD_",
+            "CARGO_ENCODED_",
+            "RUSTFLAGS",
+        ],
+    );
+    let output = command
+        .arg("build")
+        .arg(source)
+        .arg("--plugins")
+        .arg(plugins)
+        .current_dir(root());
     let output = output.output().expect("airlock build starts");
     assert!(
         output.status.success(),
@@ -78,6 +111,24 @@ fn build(source: &Path, plugins: &Path) {
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     );
+}
+
+/// Takes from a program what the environment would tell it under names that begin so.
+pub(crate) fn clear(command: &mut Command, beginnings: &[&str]) {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the names are taken away from a child"
+    )]
+    let variables = std::env::vars_os();
+    for (name, _) in variables {
+        let text = name.to_string_lossy();
+        if beginnings
+            .iter()
+            .any(|beginning| text.starts_with(beginning))
+        {
+            command.env_remove(&name);
+        }
+    }
 }
 
 /// Copies a package to `plugins/{slug}`.
@@ -89,9 +140,10 @@ fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a folder");
     for entry in fs::read_dir(from).expect("a folder").flatten() {
         let target = to.join(entry.file_name());
-        match entry.file_type().expect("a type").is_dir() {
-            true => copy(&entry.path(), &target),
-            false => drop(fs::copy(entry.path(), target).expect("a copy")),
+        if entry.file_type().expect("a type").is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).expect("a copy");
         }
     }
 }
@@ -100,5 +152,9 @@ fn copy(from: &Path, to: &Path) {
 pub(crate) fn lay_dud(plugins: &Path, slug: &str) {
     let folder = plugins.join(slug);
     fs::create_dir_all(&folder).expect("a folder");
-    fs::write(folder.join("app.toml"), "name = \"Dud\"\nversion = \"0.1.0\"\n").expect("a manifest");
+    fs::write(
+        folder.join("app.toml"),
+        "name = \"Dud\"\nversion = \"0.1.0\"\n",
+    )
+    .expect("a manifest");
 }

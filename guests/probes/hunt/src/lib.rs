@@ -34,19 +34,37 @@ impl App for Hunt {
 /// Lets the host use the key first: whatever that leaves behind is there when the search begins.
 fn hunt(host: &impl Host, request: &Request) -> Result<Response, Problem> {
     let order: Value = request.json()?;
-    let mask = order["mask"].as_u64().and_then(|mask| u8::try_from(mask).ok());
-    let patterns: Option<Vec<Vec<u8>>> =
-        order["patterns"].as_array().map(Vec::as_slice).unwrap_or_default().iter().map(bytes).collect();
+    let mask = order
+        .get("mask")
+        .and_then(Value::as_u64)
+        .and_then(|mask| u8::try_from(mask).ok());
+    let patterns: Option<Vec<Vec<u8>>> = order
+        .get("patterns")
+        .and_then(Value::as_array)
+        .map(Vec::as_slice)
+        .unwrap_or_default()
+        .iter()
+        .map(bytes)
+        .collect();
     let (Some(mask), Some(patterns)) = (mask, patterns) else {
-        return Err(Problem::bad_request("Needs a mask and patterns in hexadecimal."));
+        return Err(Problem::bad_request(
+            "Needs a mask and patterns in hexadecimal.",
+        ));
     };
     let listed = host.data().list::<Value>(&Collection::Ledgers, &[], None);
-    let found: Vec<usize> = patterns.iter().map(|pattern| count(mask, pattern)).collect();
-    Ok(Response::json(&json!({ "found": found, "bytes": memory_size(), "used_key": listed.is_ok() })))
+    let found: Vec<usize> = patterns
+        .iter()
+        .map(|pattern| count(mask, pattern))
+        .collect();
+    Ok(Response::json(
+        &json!({ "found": found, "bytes": memory_size(), "used_key": listed.is_ok() }),
+    ))
 }
 
 fn bytes(hex: &Value) -> Option<Vec<u8>> {
-    let hex = hex.as_str().filter(|hex| !hex.is_empty() && hex.len() % 2 == 0)?;
+    let hex = hex
+        .as_str()
+        .filter(|hex| !hex.is_empty() && hex.len() % 2 == 0)?;
     let byte = |at| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok();
     (0..hex.len()).step_by(2).map(byte).collect()
 }
@@ -56,7 +74,12 @@ fn count(mask: u8, pattern: &[u8]) -> usize {
     let last = memory_size().saturating_sub(pattern.len());
     // Address 0 is no place to read from, and nothing lies there.
     (1..=last)
-        .filter(|at| pattern.iter().enumerate().all(|(offset, byte)| read(at + offset) ^ mask == *byte))
+        .filter(|at| {
+            pattern
+                .iter()
+                .enumerate()
+                .all(|(offset, byte)| read(at + offset) ^ mask == *byte)
+        })
         .count()
 }
 
@@ -67,7 +90,10 @@ fn memory_size() -> usize {
 }
 
 #[cfg(target_family = "wasm")]
-#[expect(unsafe_code, reason = "reading all of the memory is what this probe is for")]
+#[expect(
+    unsafe_code,
+    reason = "reading all of the memory is what this probe is for"
+)]
 fn read(address: usize) -> u8 {
     // SAFETY: the address lies within linear memory, where every byte may be read.
     unsafe { core::ptr::read_volatile(address as *const u8) }

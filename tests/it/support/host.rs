@@ -1,0 +1,151 @@
+//! A host in this process, with a database of its own, a clock that can be moved, and a simulated Cloud.
+
+use std::sync::Arc;
+
+use airlock_cloud_sim::{CloudSim, Installed, Registration};
+use airlock_host::admin::{InstallLine, Reports};
+use airlock_host::model::Slug;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use super::clients::{CloudClient, Portal};
+use super::clock::MovableClock;
+use super::event::TestInstall;
+use super::http::Http;
+use super::poll;
+use super::setup::Setup;
+
+/// A host that serves.
+pub(crate) struct TestHost {
+    pub(crate) http: Http,
+    pub(crate) clock: Arc<MovableClock>,
+    pub(crate) sim: CloudSim,
+    pub(super) reports: Reports,
+    pub(super) stopping: CancellationToken,
+    pub(super) serving: JoinHandle<anyhow::Result<()>>,
+    #[expect(dead_code, reason = "the folder goes away together with the host")]
+    pub(super) folder: TempDir,
+}
+
+impl TestHost {
+    pub(crate) fn setup() -> Setup {
+        Setup::new()
+    }
+
+    /// The two addresses of an app, as Cloud has them.
+    pub(crate) async fn cloud(&self, slug: &str) -> CloudClient {
+        let report = self.reports.app(&Slug::parse(slug).expect("a slug")).await;
+        let report = report
+            .expect("the database answers")
+            .expect("an app of that name");
+        let path = |address: Option<String>| {
+            let address: Url = address
+                .expect("an address")
+                .parse()
+                .expect("an absolute one");
+            address.path().to_owned()
+        };
+        CloudClient {
+            http: self.http.clone(),
+            callback: path(report.callback_url),
+            portal: path(report.portal_generator_url),
+        }
+    }
+
+    pub(super) async fn register(&self, slug: &str) -> String {
+        let addresses = self.cloud(slug).await;
+        let purpose = |scope: &str| (scope.to_owned(), "For the test.".to_owned());
+        let registered = self.sim.register(Registration {
+            slug: slug.to_owned(),
+            name: slug.to_owned(),
+            callback_url: format!("{}{}", self.http.origin(), addresses.callback),
+            portal_generator_url: format!("{}{}", self.http.origin(), addresses.portal),
+            permissions: ["data:read", "data:write", "alerts:read", "alerts:write"]
+                .map(purpose)
+                .to_vec(),
+            ..Registration::default()
+        });
+        let registered = registered.await;
+        assert!(registered.ok, "{:?}", registered.message);
+        registered.app_id
+    }
+
+    /// Installs an app through the simulated Cloud.
+    pub(crate) async fn install(&self, slug: &str, granted: &[&str]) -> Installed {
+        let app_id = self.register(slug).await;
+        self.sim
+            .install(&app_id, granted)
+            .await
+            .expect("the host takes the install")
+    }
+
+    /// Launches an install through the simulated Cloud and opens the portal.
+    pub(crate) async fn open(&self, install: &Installed) -> Portal {
+        let address = self
+            .sim
+            .launch(&install.installed_app_id)
+            .await
+            .expect("a launch");
+        Portal::open(&self.http, &address).await
+    }
+
+    /// Every install, as `installs list` shows them.
+    pub(crate) async fn installs(&self) -> Vec<InstallLine> {
+        self.reports.installs().await.expect("the database answers")
+    }
+
+    /// Where an install stands; none if the host knows none of that id.
+    pub(crate) async fn status(&self, install: &str) -> Option<String> {
+        let installs = self.installs().await.into_iter();
+        installs
+            .filter(|line| line.installed_app_id == install)
+            .map(|line| line.status)
+            .next()
+    }
+
+    /// Waits until an install stands so.
+    pub(crate) async fn until_status(&self, install: &str, status: &str) {
+        let what = format!("{install} is {status}");
+        poll::until(&what, async || {
+            (self.status(install).await.as_deref() == Some(status)).then_some(())
+        })
+        .await;
+    }
+
+    /// Posts an install event and waits until its key is proven.
+    pub(crate) async fn activate(&self, slug: &str, install: &TestInstall) {
+        self.cloud(slug)
+            .await
+            .event(&install.install())
+            .await
+            .expect(200);
+        self.until_status(&install.id, "active").await;
+    }
+
+    /// An install whose key is live on the simulated Cloud's first instance.
+    pub(crate) async fn live_install(&self, name: &str, granted: &[&str]) -> TestInstall {
+        let issued = self.sim.issue_key(granted).await;
+        let install = TestInstall::new(name)
+            .key(&issued.api_key)
+            .instance(&issued.instance_id);
+        TestInstall {
+            granted: granted.iter().map(|scope| (*scope).to_owned()).collect(),
+            ..install
+        }
+    }
+
+    /// What `apps list --format json` would print.
+    pub(crate) fn apps(&self) -> Value {
+        serde_json::to_value(self.reports.apps()).expect("plain data")
+    }
+}
+
+impl Drop for TestHost {
+    fn drop(&mut self) {
+        self.stopping.cancel();
+        self.serving.abort();
+    }
+}

@@ -1,0 +1,133 @@
+//! The place of a real host: its folders, secrets and ports, and the program as commands in it.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use url::Url;
+
+use super::process::ProcessHost;
+use super::{keys, packages};
+
+/// What a host keeps when it is killed: its folders, its secrets and its ports.
+pub(crate) struct Place {
+    pub(crate) folder: TempDir,
+    pub(crate) master_keys: String,
+    pub(crate) session_secrets: String,
+    port: u16,
+    admin_port: u16,
+    variables: Vec<(String, String)>,
+}
+
+/// The program without any configuration of the machine it runs on, in a folder without `airlock.toml`.
+pub(crate) fn command(folder: &Path) -> Command {
+    let mut command = Command::new(packages::airlock());
+    packages::clear(&mut command, &["AIRLOCK_", "SESSION_SECRET"]);
+    command.current_dir(folder).stdin(Stdio::null());
+    command
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address").port()
+}
+
+impl Place {
+    pub(crate) fn new(api_url: &Url) -> Self {
+        let place = Self {
+            folder: tempfile::tempdir().expect("a folder"),
+            master_keys: keys::generated('k'),
+            session_secrets: keys::generated('s'),
+            port: free_port(),
+            admin_port: free_port(),
+            variables: Vec::new(),
+        };
+        fs::create_dir(place.plugins()).expect("a folder");
+        place.set("AIRLOCK_CLOUD__API_URL", api_url.as_str())
+    }
+
+    /// Sets a value by its variable of the environment.
+    pub(crate) fn set(mut self, variable: &str, value: &str) -> Self {
+        self.variables.push((variable.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Lays down the package of an app of `guests/`.
+    pub(crate) fn package(self, app: &str) -> Self {
+        let slug = app.rsplit('/').next().unwrap_or(app);
+        packages::lay(&packages::package(app), &self.plugins(), slug);
+        self
+    }
+
+    /// Lays down an app that can't be served.
+    pub(crate) fn dud(self, slug: &str) -> Self {
+        packages::lay_dud(&self.plugins(), slug);
+        self
+    }
+
+    pub(crate) fn plugins(&self) -> PathBuf {
+        self.folder.path().join("plugins")
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Where every run of this host has logged to.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.folder.path().join("log.txt")
+    }
+
+    pub(crate) fn origin(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// The program with this place's configuration.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = command(self.folder.path());
+        command
+            .args(arguments)
+            .env("AIRLOCK_MASTER_KEYS", &self.master_keys)
+            .env("AIRLOCK_SESSION_SECRETS", &self.session_secrets)
+            .env("AIRLOCK_PUBLIC_URL", self.origin())
+            .env("AIRLOCK_LISTEN", format!("127.0.0.1:{}", self.port))
+            .env(
+                "AIRLOCK_ADMIN_LISTEN",
+                format!("127.0.0.1:{}", self.admin_port),
+            )
+            .env("AIRLOCK_PLUGINS", self.plugins())
+            .env("AIRLOCK_DATA_DIR", self.data())
+            .envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Runs a command to its end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("airlock starts")
+    }
+
+    /// The JSON that a command prints.
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
+        let output = self.run(arguments);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {error}");
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{arguments:?}: {error}"))
+    }
+
+    /// Starts the host and waits until it is ready.
+    pub(crate) async fn serve(&self) -> ProcessHost {
+        ProcessHost::start(self).await
+    }
+
+    /// Where its operator's listener is.
+    pub(crate) fn admin_origin(&self) -> String {
+        format!("http://127.0.0.1:{}", self.admin_port)
+    }
+
+    pub(crate) fn log_text(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.log()).unwrap_or_default()).into_owned()
+    }
+}
