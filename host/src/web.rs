@@ -1,8 +1,8 @@
 //! HTTP in: the public listener's routes, from Cloud's events to the pages that a person sees.
 //!
-//! One origin serves everything. Routes are listed in [`router`], each handler reads as a list of steps, and what every
+//! One origin serves everything. Routes are listed in [`router()`], each handler reads as a list of steps, and what every
 //! answer has in common (its headers, its request id, its line in the log, the shape of an error) is added in one
-//! place, the `finish` layer, which nothing passes by. To add a route: name it in [`router`], say in
+//! place, the `finish` layer, which nothing passes by. To add a route: name it in [`router()`], say in
 //! `headers::Surface` what kind of answer its address gives, and let its extractor prove who is asking.
 //!
 //! Besides the addresses that users build on there are the host's own files under `/assets/`: `shell.css`, `enter.js`,

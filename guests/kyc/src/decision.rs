@@ -33,7 +33,8 @@ pub(crate) fn decide(
             "Another decision on this identity is under way or unfinished.",
         ));
     }
-    if order.version.is_some_and(|seen| seen != file.version()) {
+    // Who saw no version saw nothing recorded: a request sent twice must not decide twice.
+    if order.version.unwrap_or(0) != file.version() {
         return Err(taken());
     }
     file.case.open = Some(Intent {

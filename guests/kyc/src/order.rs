@@ -15,7 +15,7 @@ const LONGEST_REASON: usize = 500;
 pub(crate) struct Order {
     pub(crate) decision: Decision,
     pub(crate) reason: String,
-    /// The version of the record that the reviewer has seen.
+    /// The version of the record that the reviewer has seen. None is 0: nothing was recorded yet.
     pub(crate) version: Option<u64>,
 }
 

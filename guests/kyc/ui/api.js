@@ -39,7 +39,7 @@ export function loadIdentity(id, signal) {
   return call(`api/identities/${encodeURIComponent(id)}`, { signal });
 }
 
-// `version` is the case's version that the reviewer saw; the app refuses with 409 where the case has moved on.
+// `version` is the case's version that the reviewer saw, null for "nothing recorded yet"; the app refuses with 409 where the case has moved on.
 export function decide(id, { decision, reason, version }) {
   return call(`api/identities/${encodeURIComponent(id)}/decision`, { method: "POST", body: { decision, reason, version } });
 }

@@ -74,6 +74,8 @@ export function createFrame(actions, onClose) {
     for (const each of sizeButtons) each.setAttribute("aria-pressed", String(each.dataset.size === size));
     const covers = open !== null && mode === "over";
     for (const element of behind) element.inert = covers;
+    // Inert content still answers to the wheel: frame.css stops it.
+    document.documentElement.toggleAttribute("data-covered", covers);
     if (covers) {
       panel.setAttribute("role", "dialog");
       panel.setAttribute("aria-modal", "true");

@@ -107,3 +107,53 @@ fn a_stale_version_is_a_conflict() {
     assert_eq!(second["history"].as_array().unwrap().len(), 2);
     assert_eq!(second["history"][0]["decision"], "rejected");
 }
+
+/// A decision that names no version: the field is null, or not there at all.
+fn without_version(host: &FakeHost, decision: &str, absent: bool) -> (u16, Value) {
+    if !absent {
+        return decide(host, decision, &Value::Null);
+    }
+    let body = json!({ "decision": decision, "reason": "as it should be" });
+    post(host, &format!("identities/{ID}/decision"), &body)
+}
+
+#[test]
+fn without_a_version_only_the_first_decision_is_taken() {
+    for absent in [false, true] {
+        let host = host();
+        let (status, first) = without_version(&host, "review", absent);
+        assert_eq!(status, 200, "a fresh case, absent: {absent}");
+        let before = writes(&host);
+        for decision in ["review", "rejected"] {
+            let again = without_version(&host, decision, absent).0;
+            assert_eq!(again, 409, "a decided case, absent: {absent}");
+        }
+        assert_eq!(writes(&host), before, "a refusal writes nothing");
+        assert_eq!(detail(&host)["history"], first["history"]);
+        assert_eq!(host.alerts().len(), 1);
+    }
+}
+
+#[test]
+fn without_a_version_an_unfinished_decision_is_left_as_it_is() {
+    for absent in [false, true] {
+        let host = host();
+        let away = airlock_guest::CloudError::OutcomeUnknown("no answer".to_owned());
+        host.fail("ledger.merge-metadata", away);
+        assert_eq!(without_version(&host, "review", absent).0, 502);
+        let unfinished = detail(&host)["unfinished"].clone();
+        assert_eq!(unfinished["decision"], "review");
+        let before = writes(&host);
+        assert_eq!(without_version(&host, "approved", absent).0, 409);
+        assert_eq!(writes(&host), before, "a refusal writes nothing");
+        assert_eq!(detail(&host)["unfinished"], unfinished);
+    }
+}
+
+#[test]
+fn without_a_version_a_decision_that_was_taken_back_can_be_made_again() {
+    let host = host();
+    host.fail("ledger.merge-metadata", airlock_guest::CloudError::NotFound);
+    assert_eq!(without_version(&host, "approved", true).0, 404);
+    assert_eq!(without_version(&host, "approved", true).0, 200);
+}
