@@ -11,6 +11,7 @@ pub mod launch;
 pub mod lifecycle;
 pub mod live;
 pub mod receive;
+pub mod refusal;
 pub mod tenant;
 
 pub use endpoints::{EndpointKind, Endpoints};

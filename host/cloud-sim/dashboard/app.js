@@ -16,6 +16,7 @@ const TITLES = Object.fromEntries(VIEWS.map((view) => [view, view.charAt(0).toUp
 
 let state = null;
 let stateAsked = 0;
+let newestLoad = null;
 const requests = createRequests();
 const ledger = createLedger();
 const alerts = createAlerts(byId("alerts-count"));
@@ -23,12 +24,17 @@ const switches = createSwitches();
 const library = createLibrary({ install, launch, openTab, uninstall });
 const frame = createFrame({ openTab, relaunch: launch }, (slug) => library.focus("launch", slug));
 
-async function loadState() {
+/** Resolves once the newest state is shown, even where a later load overtakes this one: what follows may need its buttons. */
+function loadState() {
   stateAsked += 1;
-  const asked = stateAsked;
+  newestLoad = readState(stateAsked);
+  return newestLoad;
+}
+
+async function readState(asked) {
   try {
     const next = await api.state();
-    if (asked !== stateAsked) return;
+    if (asked !== stateAsked) return newestLoad;
     state = next;
     showWhere(state);
     library.update(state.apps);
@@ -36,7 +42,7 @@ async function loadState() {
     requests.setApps(state.apps);
     switches.update(state.switches);
   } catch (error) {
-    if (asked !== stateAsked) return;
+    if (asked !== stateAsked) return newestLoad;
     if (state === null) library.showError(error.message, loadState);
     else showBanner(error.message, loadState);
   }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::Mutex;
@@ -15,8 +14,6 @@ use crate::secret::{Keyring, SealedBlob};
 use crate::store::installs::{InstallRow, Proof, Status, Transition};
 use crate::store::{Database, StoreError, audit, guest_store, installs, key_check, outbox, pins};
 
-/// Two refusals of an active key count only when they are this far apart.
-pub const REFUSAL_GAP: Duration = Duration::from_secs(5);
 /// The text whose sealed form tells a wrong master key.
 const CHECK: &[u8] = b"airlock key check";
 const CHECK_PLACE: [&str; 3] = ["key_check", "check", "1"];
@@ -110,13 +107,7 @@ impl Installs {
     async fn mark_unreadable(&self, row: &InstallRow) -> Result<(), StoreError> {
         let now = self.0.clock.now();
         let mut tx = self.0.database.write().await?;
-        let change = Transition {
-            to: Status::KeyUnreadable,
-            proof: None,
-            end_sessions: true,
-            erase_key: false,
-            least_generation: 0,
-        };
+        let change = Transition::suspension(Status::KeyUnreadable);
         installs::transition(&mut tx, row, change, now).await?;
         audit::append(
             &mut tx,
@@ -246,13 +237,7 @@ impl Installs {
         let attempts = installs::attempts_of(&mut tx, &row.install).await?;
         let others = attempts.iter().filter(|other| other.attempt != row.attempt);
         let least_generation = others.map(|other| other.generation + 1).max().unwrap_or(1);
-        let change = Transition {
-            to: Status::Active,
-            proof: Some(proof),
-            end_sessions: false,
-            erase_key: false,
-            least_generation,
-        };
+        let change = Transition::activation(proof, least_generation);
         let Some(active) = installs::transition(&mut tx, row, change, now).await? else {
             return Ok(Accepted::Gone);
         };
@@ -362,52 +347,6 @@ impl Installs {
         tx.commit().await?;
         Ok(())
     }
-
-    /// Cloud answered a call with this install's key.
-    pub fn note_answered(&self, tenant: &Tenant) {
-        self.0.live.clear_refusal(tenant.install_id());
-    }
-
-    /// Cloud refused an active key (401). The second refusal, at least 5 s after the first, revokes the install.
-    /// Answers whether it is revoked now.
-    pub async fn note_refused_key(&self, tenant: &Tenant) -> Result<bool, StoreError> {
-        let now = self.0.clock.now();
-        let first = self.0.live.note_refusal(tenant.install_id(), now);
-        if now.since(first) < REFUSAL_GAP || !self.0.live.is_current(tenant) {
-            return Ok(false);
-        }
-        // A task of its own: the call that noticed may be cut at any moment, and table and database must not part.
-        let (installs, tenant) = (self.clone(), tenant.clone());
-        let revoking = tokio::spawn(async move { installs.revoke(&tenant).await });
-        revoking.await.unwrap_or(Ok(false))
-    }
-
-    async fn revoke(&self, tenant: &Tenant) -> Result<bool, StoreError> {
-        let _turn = self.0.turn.lock().await;
-        let now = self.0.clock.now();
-        let mut tx = self.0.database.write().await?;
-        let change = Transition {
-            to: Status::Revoked,
-            proof: None,
-            end_sessions: true,
-            erase_key: false,
-            least_generation: 0,
-        };
-        let revoked = installs::transition(&mut tx, tenant.row(), change, now)
-            .await?
-            .is_some();
-        if revoked {
-            let (slug, install) = (Some(tenant.slug()), Some(tenant.install_id()));
-            audit::append(&mut tx, "revoked", slug, install, "", now).await?;
-        }
-        tx.commit().await?;
-        if revoked {
-            self.0.live.remove(tenant.install_id());
-            warn!(install.id = %tenant.install_id(), app = %tenant.slug(),
-                "Revoked install {}: Cloud refused its key twice", tenant.install_id());
-        }
-        Ok(revoked)
-    }
 }
 
 /// An install that only a 403 activated gives way to an attempt that Cloud answered.
@@ -422,13 +361,7 @@ async fn supersede(
     by: &InstallId,
     now: UnixMillis,
 ) -> Result<(), StoreError> {
-    let change = Transition {
-        to: Status::Superseded,
-        proof: None,
-        end_sessions: true,
-        erase_key: true,
-        least_generation: 0,
-    };
+    let change = Transition::end(Status::Superseded);
     installs::transition(tx, row, change, now).await?;
     if row.install != *by {
         // Its records belong to an install that can't come back; the guest hears of it, then they are erased.

@@ -283,13 +283,7 @@ async fn end_all(
         {
             continue;
         }
-        let change = Transition {
-            to: Status::Uninstalled,
-            proof: None,
-            end_sessions: true,
-            erase_key: true,
-            least_generation: 0,
-        };
+        let change = Transition::end(Status::Uninstalled);
         installs::transition(tx, &row, change, now).await?;
         if row.status != Status::Pending {
             outbox::add(

@@ -6,7 +6,7 @@ use tracing::{info, warn};
 
 use super::Intake;
 use crate::cloud::ProofOutcome;
-use crate::install::lifecycle::REFUSAL_GAP;
+use crate::install::refusal::REFUSAL_GAP;
 use crate::install::{Accepted, Attempt, Tenant};
 use crate::store::StoreError;
 use crate::store::installs::{Proof, Status};

@@ -261,16 +261,43 @@ pub async fn list(connection: &mut SqliteConnection) -> Result<Vec<InstallRow>, 
 /// What a transition writes.
 #[derive(Debug, Clone, Copy)]
 pub struct Transition {
-    /// The new status.
-    pub to: Status,
-    /// How the key was proven, where it just was.
-    pub proof: Option<Proof>,
-    /// Whether sessions end.
-    pub end_sessions: bool,
-    /// Whether the key is erased.
-    pub erase_key: bool,
-    /// The least session generation from now on; it never falls.
-    pub least_generation: i64,
+    to: Status,
+    proof: Option<Proof>,
+    end_sessions: bool,
+    erase_key: bool,
+    least_generation: i64,
+}
+
+impl Transition {
+    /// The key was proven: the attempt is the install. Its generation is at least the given one.
+    pub fn activation(proof: Proof, least_generation: i64) -> Self {
+        Self {
+            to: Status::Active,
+            proof: Some(proof),
+            end_sessions: false,
+            erase_key: false,
+            least_generation,
+        }
+    }
+
+    /// Sessions end; the key stays sealed, since this may be undone.
+    pub fn suspension(to: Status) -> Self {
+        Self {
+            to,
+            proof: None,
+            end_sessions: true,
+            erase_key: false,
+            least_generation: 0,
+        }
+    }
+
+    /// Sessions end and the key is erased.
+    pub fn end(to: Status) -> Self {
+        Self {
+            erase_key: true,
+            ..Self::suspension(to)
+        }
+    }
 }
 
 /// Moves a row on if it is still as it was read: one compare-and-set on its version.

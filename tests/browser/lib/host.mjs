@@ -36,7 +36,10 @@ export async function startHost(apps, { recorded = false, environment = {}, valu
 async function start({ port, plugins, folder, environment, recorder }) {
   const address = recorder?.origin ?? `http://127.0.0.1:${port}`;
   const flags = ["dev", "--port", String(port), "--plugins", plugins, "--public-url", address];
-  const child = track(spawn(binary(), flags, { cwd: folder, env: { ...process.env, ...environment }, stdio: ["ignore", "pipe", "pipe"] }));
+  // The program refuses variables of its prefix that it does not know; this one is the harness's own.
+  const { AIRLOCK_TEST_BINARY: _, ...inherited } = process.env;
+  const env = { ...inherited, ...environment };
+  const child = track(spawn(binary(), flags, { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] }));
   let said = "";
   const listen = (chunk) => (said = (said + chunk).slice(-100_000));
   child.stdout.on("data", listen);

@@ -73,6 +73,7 @@ pub(super) fn expected(kind: Kind, origin: &str) -> BTreeMap<String, String> {
         Kind::Ui { .. } => vec![
             ("cross-origin-resource-policy", "cross-origin"),
             ("access-control-allow-origin", "*"),
+            ("connection-allowlist", "(response-origin)"),
         ],
     });
     set.into_iter()
