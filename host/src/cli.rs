@@ -28,7 +28,6 @@ use crate::config::{Config, ConfigError, Layers, Secrets};
 #[command(
     name = "airlock",
     version,
-    about,
     propagate_version = true,
     max_term_width = 100
 )]
