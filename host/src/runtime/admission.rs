@@ -27,7 +27,14 @@ pub(crate) struct Admission {
     waiting: AtomicUsize,
     max_waiting: usize,
     per_install: usize,
-    installs: Mutex<HashMap<InstallId, Arc<Semaphore>>>,
+    installs: Mutex<HashMap<InstallId, Arc<OfInstall>>>,
+}
+
+/// What one install runs and waits for.
+#[derive(Debug)]
+struct OfInstall {
+    running: Arc<Semaphore>,
+    waiting: AtomicUsize,
 }
 
 /// The right to run one call; gives everything back when dropped.
@@ -43,6 +50,7 @@ pub(crate) struct Permit {
 struct InstallPermit {
     admission: Arc<Admission>,
     install: InstallId,
+    share: Arc<OfInstall>,
     permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -50,10 +58,10 @@ impl Drop for InstallPermit {
     fn drop(&mut self) {
         drop(self.permit.take());
         let mut installs = self.admission.installs();
-        // Only the map holds it: nobody runs or waits for this install.
+        // The map and this: nobody else runs or waits for this install.
         if installs
             .get(&self.install)
-            .is_some_and(|semaphore| Arc::strong_count(semaphore) == 1)
+            .is_some_and(|share| Arc::strong_count(share) == 2)
         {
             installs.remove(&self.install);
         }
@@ -66,6 +74,16 @@ struct Waiting<'a>(&'a AtomicUsize);
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Relaxed);
+    }
+}
+
+fn begin_waiting(counter: &AtomicUsize, most: usize) -> Result<Waiting<'_>, Busy> {
+    let waits = counter.fetch_add(1, Relaxed);
+    let waiting = Waiting(counter);
+    if waits >= most {
+        Err(Busy)
+    } else {
+        Ok(waiting)
     }
 }
 
@@ -83,18 +101,15 @@ impl Admission {
         }
     }
 
-    fn installs(&self) -> std::sync::MutexGuard<'_, HashMap<InstallId, Arc<Semaphore>>> {
+    fn installs(&self) -> std::sync::MutexGuard<'_, HashMap<InstallId, Arc<OfInstall>>> {
         self.installs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn begin_waiting(&self) -> Result<Waiting<'_>, Busy> {
-        let waits = self.waiting.fetch_add(1, Relaxed);
-        let waiting = Waiting(&self.waiting);
-        if waits >= self.max_waiting {
-            Err(Busy)
-        } else {
-            Ok(waiting)
-        }
+    /// A place in the queue of the app, of which one install gets at most half.
+    fn begin_waiting<'a>(&'a self, of_install: &'a AtomicUsize) -> Result<[Waiting<'a>; 2], Busy> {
+        let of_app = begin_waiting(&self.waiting, self.max_waiting)?;
+        let of_install = begin_waiting(of_install, self.max_waiting.div_ceil(2))?;
+        Ok([of_app, of_install])
     }
 
     /// The right to run a portal call: at once, or after at most `patience` in the queue.
@@ -103,18 +118,20 @@ impl Admission {
         install: &InstallId,
         patience: Duration,
     ) -> Result<Permit, Busy> {
-        let semaphore = Arc::clone(
-            self.installs()
-                .entry(install.clone())
-                .or_insert_with(|| Arc::new(Semaphore::new(self.per_install))),
-        );
+        let share = Arc::clone(self.installs().entry(install.clone()).or_insert_with(|| {
+            Arc::new(OfInstall {
+                running: Arc::new(Semaphore::new(self.per_install)),
+                waiting: AtomicUsize::new(0),
+            })
+        }));
         // Made before the wait, so that an abandoned wait cleans the map up too.
         let mut of_install = InstallPermit {
             admission: Arc::clone(self),
             install: install.clone(),
+            share,
             permit: None,
         };
-        if let Ok(permit) = Arc::clone(&semaphore).try_acquire_owned() {
+        if let Ok(permit) = Arc::clone(&of_install.share.running).try_acquire_owned() {
             of_install.permit = Some(permit);
             if let (Ok(app), Ok(host)) = (
                 Arc::clone(&self.running).try_acquire_owned(),
@@ -127,22 +144,20 @@ impl Admission {
                 });
             }
         }
-        let _waiting = self.begin_waiting()?;
-        // As with running calls, one install gets at most half of the queue: the strong count of its semaphore is
-        // one for the map, one for this call, and one for each other call of its that runs or waits.
-        let others = Arc::strong_count(&semaphore).saturating_sub(2);
-        if others >= self.per_install + (self.max_waiting / 2).max(1) {
-            return Err(Busy);
-        }
+        let waiting = self.begin_waiting(&of_install.share.waiting)?;
         let acquired = tokio::time::timeout(patience, async {
             if of_install.permit.is_none() {
-                of_install.permit = semaphore.acquire_owned().await.ok();
+                of_install.permit = Arc::clone(&of_install.share.running)
+                    .acquire_owned()
+                    .await
+                    .ok();
             }
             let app = Arc::clone(&self.running).acquire_owned().await.ok()?;
             let host = Arc::clone(&self.host).acquire_owned().await.ok()?;
             Some((app, host))
         })
         .await;
+        drop(waiting);
         match acquired {
             Ok(Some((app, host))) => Ok(Permit {
                 _host: host,
@@ -227,6 +242,37 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn one_install_gets_at_most_half_of_the_queue() {
+        let admission = admission(2, 4);
+        let (greedy, modest) = (install("greedy"), install("modest"));
+        let _held = [
+            admission.portal(&greedy, SHORT).await.unwrap(),
+            admission.portal(&modest, SHORT).await.unwrap(),
+        ];
+        let queue = |name: &InstallId| {
+            let (admission, name) = (Arc::clone(&admission), name.clone());
+            tokio::spawn(async move {
+                let _permit = admission.portal(&name, Duration::from_mins(1)).await;
+            })
+        };
+        let queued = [queue(&greedy), queue(&greedy)];
+        while admission.waiting.load(Relaxed) < 2 {
+            tokio::task::yield_now().await;
+        }
+        // An hour of patience: only a refusal at once can end this.
+        let refused = admission.portal(&greedy, Duration::from_hours(1)).await;
+        assert_eq!(refused.err(), Some(Busy));
+        let other = queue(&modest);
+        while admission.waiting.load(Relaxed) < 3 {
+            tokio::task::yield_now().await;
+        }
+        queued
+            .into_iter()
+            .chain([other])
+            .for_each(|call| call.abort());
+    }
+
+    #[tokio::test]
     async fn abandoned_waits_and_ended_calls_leave_nothing_behind() {
         let admission = admission(2, 64);
         let a = install("a");
@@ -237,6 +283,15 @@ mod tests {
         assert_eq!(admission.installs().len(), 0);
         assert_eq!(admission.running.available_permits(), 2);
         assert_eq!(admission.host.available_permits(), 100);
+    }
+
+    #[tokio::test]
+    async fn a_call_that_finds_the_queue_full_leaves_nothing_behind() {
+        let admission = admission(2, 0);
+        let _first = admission.portal(&install("a"), SHORT).await.unwrap();
+        let _second = admission.portal(&install("b"), SHORT).await.unwrap();
+        assert!(admission.portal(&install("c"), SHORT).await.is_err());
+        assert_eq!(admission.installs().len(), 2);
     }
 
     #[tokio::test]
