@@ -105,7 +105,7 @@ impl Intake {
         let now = self.0.parts.clock.now();
         let mut connection = self.0.parts.installs.database().read().await?;
         let due = outbox::due(&mut connection, now, ROUND).await?;
-        let next = outbox::next_due(&mut connection).await?;
+        let next = outbox::next_due(&mut connection, now).await?;
         drop(connection);
         for work in due {
             if self.begin(work.id) {
@@ -113,9 +113,8 @@ impl Intake {
                 tasks.spawn(async move { intake.carry_out(work).await });
             }
         }
-        // Work under way stays due until it is done: without a least wait this would spin.
-        let wait = next.map_or(POLL, |next| next.since(now));
-        Ok(wait.clamp(Duration::from_millis(50), POLL))
+        // What is due already is under way, and its end wakes this loop.
+        Ok(next.map_or(POLL, |next| next.since(now)).min(POLL))
     }
 
     fn begin(&self, id: i64) -> bool {

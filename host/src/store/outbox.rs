@@ -127,11 +127,17 @@ async fn due_of(
     rows.into_iter().map(Work::try_from).collect()
 }
 
-/// When the next work is due, if any waits.
-pub async fn next_due(connection: &mut SqliteConnection) -> Result<Option<UnixMillis>, StoreError> {
-    let row = sqlx::query("select min(next_at) as next_at from outbox where state = 'waiting'")
-        .fetch_one(connection)
-        .await?;
+/// When work that is not due yet will be, if any waits.
+pub async fn next_due(
+    connection: &mut SqliteConnection,
+    now: UnixMillis,
+) -> Result<Option<UnixMillis>, StoreError> {
+    let row = sqlx::query(
+        "select min(next_at) as next_at from outbox where state = 'waiting' and next_at > $1",
+    )
+    .bind(now.get())
+    .fetch_one(connection)
+    .await?;
     Ok(row
         .try_get::<Option<i64>, _>("next_at")?
         .map(UnixMillis::new))
