@@ -137,6 +137,35 @@ impl Event {
     }
 }
 
+/// The three ids that every message of Cloud has.
+pub(super) struct Ids {
+    pub(super) install: InstallId,
+    pub(super) app: AppId,
+    pub(super) instance: InstanceId,
+}
+
+impl Ids {
+    pub(super) fn parse(
+        install: Option<&str>,
+        app: Option<&str>,
+        instance: Option<&str>,
+    ) -> Result<Self, EventError> {
+        Ok(Self {
+            install: parsed("installed_app_id", install, InstallId::parse)?,
+            app: parsed("app_id", app, AppId::parse)?,
+            instance: parsed("instance_id", instance, InstanceId::parse)?,
+        })
+    }
+}
+
+fn ids(wire: &Wire) -> Result<Ids, EventError> {
+    Ids::parse(
+        wire.installed_app_id.as_deref(),
+        wire.app_id.as_deref(),
+        wire.instance_id.as_deref(),
+    )
+}
+
 pub(super) fn required<'a>(
     field: &'static str,
     value: Option<&'a str>,
@@ -190,11 +219,11 @@ fn install(
             "does not belong into an install",
         ));
     }
-    let install = parsed(
-        "installed_app_id",
-        wire.installed_app_id.as_deref(),
-        InstallId::parse,
-    )?;
+    let Ids {
+        install,
+        app,
+        instance,
+    } = ids(wire)?;
     check_key(&install, rest)?;
     let api_key = parsed("api_key", wire.api_key.as_deref(), |text| {
         ApiKey::parse(text.into())
@@ -204,12 +233,8 @@ fn install(
         .as_ref()
         .ok_or_else(|| EventError::invalid("granted_permissions", "is missing"))?;
     Ok(InstallEvent {
-        app: parsed("app_id", wire.app_id.as_deref(), AppId::parse)?,
-        instance: parsed(
-            "instance_id",
-            wire.instance_id.as_deref(),
-            InstanceId::parse,
-        )?,
+        app,
+        instance,
         organization: optional(
             "organization_id",
             wire.organization_id.as_deref(),
@@ -254,19 +279,15 @@ fn uninstall(
             "does not belong into an uninstall",
         ));
     }
-    let install = parsed(
-        "installed_app_id",
-        wire.installed_app_id.as_deref(),
-        InstallId::parse,
-    )?;
+    let Ids {
+        install,
+        app,
+        instance,
+    } = ids(wire)?;
     check_key(&install, rest)?;
     Ok(UninstallEvent {
-        app: parsed("app_id", wire.app_id.as_deref(), AppId::parse)?,
-        instance: parsed(
-            "instance_id",
-            wire.instance_id.as_deref(),
-            InstanceId::parse,
-        )?,
+        app,
+        instance,
         body: body.to_vec(),
         install,
         key,

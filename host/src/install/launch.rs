@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::event::{EventError, optional, parsed};
+use super::event::{EventError, Ids, optional};
 use super::lifecycle::Installs;
 use super::tenant::{ActiveInstall, Attempt, Tenant};
 use crate::model::{AppId, InstallId, InstanceId, OrganizationId, Slug, UnixMillis, UserId};
@@ -44,19 +44,16 @@ impl LaunchRequest {
     pub fn parse(slug: Slug, body: &[u8]) -> Result<Self, EventError> {
         let wire: Wire =
             serde_json::from_slice(body).map_err(|error| EventError::from_json(&error))?;
+        let ids = Ids::parse(
+            wire.installed_app_id.as_deref(),
+            wire.app_id.as_deref(),
+            wire.instance_id.as_deref(),
+        )?;
         Ok(Self {
             slug,
-            install: parsed(
-                "installed_app_id",
-                wire.installed_app_id.as_deref(),
-                InstallId::parse,
-            )?,
-            app: parsed("app_id", wire.app_id.as_deref(), AppId::parse)?,
-            instance: parsed(
-                "instance_id",
-                wire.instance_id.as_deref(),
-                InstanceId::parse,
-            )?,
+            install: ids.install,
+            app: ids.app,
+            instance: ids.instance,
             organization: optional(
                 "organization_id",
                 wire.organization_id.as_deref(),
