@@ -10,8 +10,6 @@ use crate::model::Permission;
 #[derive(Debug, Default)]
 pub struct CallMeter {
     calls: AtomicU32,
-    bytes_sent: AtomicU64,
-    bytes_received: AtomicU64,
     micros: AtomicU64,
     denied: Mutex<Vec<Permission>>,
 }
@@ -20,16 +18,6 @@ impl CallMeter {
     /// Cloud calls that were begun.
     pub fn calls(&self) -> u32 {
         self.calls.load(Ordering::Relaxed)
-    }
-
-    /// Bytes of request bodies.
-    pub fn bytes_sent(&self) -> u64 {
-        self.bytes_sent.load(Ordering::Relaxed)
-    }
-
-    /// Bytes of reply bodies.
-    pub fn bytes_received(&self) -> u64 {
-        self.bytes_received.load(Ordering::Relaxed)
     }
 
     /// Time spent waiting for Cloud, summed over calls in parallel.
@@ -54,14 +42,9 @@ impl CallMeter {
             .is_ok()
     }
 
-    pub(super) fn add(&self, sent: usize, received: usize, time: Duration) {
-        self.bytes_sent.fetch_add(sent as u64, Ordering::Relaxed);
-        self.bytes_received
-            .fetch_add(received as u64, Ordering::Relaxed);
-        self.micros.fetch_add(
-            u64::try_from(time.as_micros()).unwrap_or(u64::MAX),
-            Ordering::Relaxed,
-        );
+    pub(super) fn add(&self, time: Duration) {
+        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        self.micros.fetch_add(micros, Ordering::Relaxed);
     }
 
     pub(super) fn deny(&self, permission: Permission) {

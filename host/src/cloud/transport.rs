@@ -94,10 +94,6 @@ impl Outbound {
         self.alerts = true;
         self
     }
-
-    pub(super) fn body_length(&self) -> usize {
-        self.body.as_ref().map_or(0, String::len)
-    }
 }
 
 /// What came back, whatever its status.

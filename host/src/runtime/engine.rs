@@ -56,36 +56,29 @@ pub enum Stop {
 #[derive(Clone)]
 pub struct Engine {
     engine: wasmtime::Engine,
-    pooled: bool,
 }
 
 impl Engine {
     /// Configures the engine and starts its clock on a thread of its own, which ends with the last clone.
     pub fn new(settings: &EngineSettings) -> anyhow::Result<Self> {
-        let (engine, pooled) = match build(&pooled(settings)) {
-            Ok(engine) => (engine, true),
+        let engine = match build(&pooled(settings)) {
+            Ok(engine) => engine,
             Err(error) => {
                 tracing::warn!(
                     error = %error,
                     "Cannot reserve addresses for pooled instances: each call allocates its own, which is slower"
                 );
-                let engine = build(&hardened())
-                    .map_err(|error| anyhow!("configuring the Wasm engine: {error:#}"))?;
-                (engine, false)
+                build(&hardened())
+                    .map_err(|error| anyhow!("configuring the Wasm engine: {error:#}"))?
             }
         };
         start_clock(&engine)?;
-        Ok(Self { engine, pooled })
+        Ok(Self { engine })
     }
 
     /// Wasmtime's engine, for linkers.
     pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {
         &self.engine
-    }
-
-    /// Whether instances come from the pool.
-    pub fn is_pooled(&self) -> bool {
-        self.pooled
     }
 
     /// Compiles a component. Takes seconds for a large one and uses every core: call it on a blocking thread.

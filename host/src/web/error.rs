@@ -77,9 +77,6 @@ pub(super) enum WebError {
     /// The app is broken or disabled, so nobody can be let in.
     #[error("the app can't serve at the moment")]
     AppNotServing,
-    /// The app has no page to show.
-    #[error("the app has no page")]
-    NoPage,
     /// The app's component gave no answer.
     #[error("the app gave no answer")]
     Call(#[source] CallFailure),

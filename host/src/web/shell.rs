@@ -10,8 +10,6 @@ use super::{Web, page};
 use crate::runtime::AppStatus;
 
 const SHELL: &str = include_str!("pages/shell.html");
-/// The page that every app with a page has.
-const INDEX: &str = "index.html";
 
 /// Shows the portal of a session.
 pub(super) async fn show(State(web): State<Web>, portal: Portal) -> Result<Response, WebError> {
@@ -25,9 +23,6 @@ pub(super) async fn show(State(web): State<Web>, portal: Portal) -> Result<Respo
         .package()
         .filter(|_| app.status() == AppStatus::Serving)
         .ok_or(WebError::AppNotServing)?;
-    if package.ui().find(INDEX).is_none() {
-        return Err(WebError::NoPage);
-    }
     let filled = page::fill(
         SHELL,
         &[

@@ -10,7 +10,7 @@ impl WebError {
     /// The HTTP status.
     pub(in crate::web) fn status(&self) -> StatusCode {
         match self {
-            Self::NotFound | Self::NoPage => StatusCode::NOT_FOUND,
+            Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::CrossSite | Self::ServiceWorker => StatusCode::FORBIDDEN,
@@ -25,13 +25,10 @@ impl WebError {
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::AddressTooLong => StatusCode::URI_TOO_LONG,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::Unavailable(_)
-            | Self::AppNotServing
-            | Self::Call(CallFailure::NotServing { .. } | CallFailure::Busy) => {
-                StatusCode::SERVICE_UNAVAILABLE
+            Self::Unavailable(_) | Self::AppNotServing => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Call(failure) => {
+                StatusCode::from_u16(failure.status()).unwrap_or(StatusCode::BAD_GATEWAY)
             }
-            Self::Call(CallFailure::Cpu | CallFailure::Wall) => StatusCode::GATEWAY_TIMEOUT,
-            Self::Call(_) => StatusCode::BAD_GATEWAY,
             Self::Panicked | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -40,7 +37,6 @@ impl WebError {
     fn kind_and_title(&self) -> (&'static str, &'static str) {
         match self {
             Self::NotFound => ("not-found", "Not found"),
-            Self::NoPage => ("no-page", "The app has no page"),
             Self::MethodNotAllowed(_) => ("method-not-allowed", "Method not allowed"),
             Self::Misdirected => ("misdirected", "Misdirected request"),
             Self::CrossSite => ("cross-site", "Cross-site request refused"),
@@ -112,12 +108,6 @@ impl WebError {
 
     /// Title and text of the page that a person sees in place of what was asked for.
     pub(in crate::web) fn sentence(&self) -> (&'static str, &'static str) {
-        if matches!(self, Self::NoPage) {
-            return (
-                "This app has no page",
-                "It works in the background and shows nothing here.",
-            );
-        }
         match self.status() {
             StatusCode::UNAUTHORIZED | StatusCode::GONE => (
                 "Launch the app again",
