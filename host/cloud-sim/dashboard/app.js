@@ -56,8 +56,8 @@ function showWhere({ workspace, instance, user }) {
 async function install(app) {
   clearBanner();
   const installed = await askInstall(app, `${state.instance.name} (${state.workspace.name})`);
-  await loadState();
   if (!installed) return library.focus("install", app.slug);
+  await loadState();
   toast(`${app.name} is installed.`);
   library.focus("launch", app.slug);
 }
@@ -65,8 +65,8 @@ async function install(app) {
 async function uninstall(app) {
   clearBanner();
   const done = await askUninstall(app);
-  await loadState();
   if (!done) return library.focus("uninstall", app.slug);
+  await loadState();
   toast(`${app.name} is uninstalled.`);
   library.focus("install", app.slug);
 }

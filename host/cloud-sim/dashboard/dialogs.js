@@ -1,37 +1,31 @@
 // The questions the dashboard asks before it acts: install, uninstall, seed again.
 
 import { api } from "./api.js";
-import { button, byId, h, icon, spinner } from "./dom.js";
+import { button, h, icon, spinner } from "./dom.js";
 
 /** How long Cloud waits for an app's answer to an event, in seconds. */
 const ANSWER_LIMIT = 10;
 
 /**
- * Opens the one dialog element. `fill(close)` returns its content. Escape closes it unless a call
- * is under way. The browser puts the focus back to where it was. Resolves to what `close` was given.
+ * Asks one question in a dialog of its own: a closed one tells so only a moment later, when the next
+ * may be open already. `fill(dialog, close)` returns its content. Escape closes it unless a call is
+ * under way. The browser puts the focus back to where it was. Resolves to what `close` was given.
  */
 function openDialog(fill) {
-  const dialog = byId("dialog");
+  const dialog = h("dialog", { class: "dialog", "aria-labelledby": "dialog-title" });
   return new Promise((resolve) => {
     let result = null;
-    const stay = (event) => dialog.dataset.working === "true" && event.preventDefault();
     const close = (value = null) => {
       result = value;
-      dialog.dataset.working = "false";
       dialog.close();
     };
-    dialog.dataset.working = "false";
-    dialog.replaceChildren(fill(close));
-    dialog.addEventListener("cancel", stay);
-    dialog.addEventListener(
-      "close",
-      () => {
-        dialog.removeEventListener("cancel", stay);
-        dialog.replaceChildren();
-        resolve(result);
-      },
-      { once: true },
-    );
+    dialog.append(fill(dialog, close));
+    dialog.addEventListener("cancel", (event) => dialog.dataset.working === "true" && event.preventDefault());
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      resolve(result);
+    });
+    document.body.append(dialog);
     dialog.showModal();
   });
 }
@@ -40,8 +34,7 @@ function openDialog(fill) {
  * Runs `work` with the dialog locked and a waiting line in place; on failure the API's sentence is
  * shown and the dialog can be used again. `parts` are the dialog's own pieces.
  */
-async function runInDialog({ controls, place, waiting, work, close, confirm }) {
-  const dialog = byId("dialog");
+async function runInDialog({ dialog, controls, place, waiting, work, close, confirm }) {
   dialog.dataset.working = "true";
   for (const control of controls) control.disabled = true;
   const { element, stop } = waiting();
@@ -79,7 +72,7 @@ const dialogTitle = (text) => h("h2", { id: "dialog-title", text });
 
 /** Resolves to the new install, or null when the person went back. */
 export function askInstall(app, place) {
-  return openDialog((close) => {
+  return openDialog((dialog, close) => {
     const boxes = app.permissions.map(({ scope }) => h("input", { type: "checkbox", id: `grant-${scope}`, name: scope, "data-testid": `grant-${scope}`, "aria-describedby": `why-${scope}`, checked: true }));
     const rows = app.permissions.map(({ scope, label, purpose }, index) =>
       h(
@@ -98,6 +91,7 @@ export function askInstall(app, place) {
     function install() {
       const granted = boxes.filter((box) => box.checked).map((box) => box.name);
       runInDialog({
+        dialog,
         controls: [...boxes, cancel, confirm],
         place: result,
         confirm,
@@ -149,12 +143,12 @@ export function askReset() {
 }
 
 function confirmDialog({ title, text, label, testid, waiting, work }) {
-  return openDialog((close) => {
+  return openDialog((dialog, close) => {
     const result = h("div", { class: "dialog-result" });
     const cancel = button("Cancel", { autofocus: true, on: { click: () => close() } });
     const confirm = button(label, { kind: "button-danger", "data-testid": testid, on: { click: run } });
     function run() {
-      runInDialog({ controls: [cancel, confirm], place: result, confirm, close, waiting: () => waitingLine("One moment", waiting), work });
+      runInDialog({ dialog, controls: [cancel, confirm], place: result, confirm, close, waiting: () => waitingLine("One moment", waiting), work });
     }
     return h("div", { class: "dialog-body" }, h("header", {}, dialogTitle(title), h("p", { text })), result, h("footer", { class: "actions" }, cancel, confirm));
   });

@@ -104,7 +104,7 @@ export function createFrame(actions, onClose) {
   }
 
   document.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || !open || SIZES[size].mode !== "over" || byId("dialog").open) return;
+    if (event.key !== "Escape" || !open || SIZES[size].mode !== "over" || document.querySelector("dialog[open]")) return;
     event.preventDefault();
     setSize(window.innerWidth >= ROOM_TO_DOCK ? "wide" : "narrow");
     title.focus();
