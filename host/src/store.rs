@@ -9,6 +9,7 @@
 pub mod audit;
 pub mod database;
 pub mod endpoints;
+pub mod error;
 pub mod events;
 pub mod guest_store;
 pub mod installs;
@@ -17,4 +18,5 @@ pub mod launches;
 pub mod outbox;
 pub mod pins;
 
-pub use database::{Database, Inconsistent, OpenError, StoreError};
+pub use database::{Connection, Database, Row};
+pub use error::{Inconsistent, OpenError, StoreError};

@@ -8,6 +8,7 @@ use tower::ServiceExt as _;
 
 use super::*;
 use crate::cloud::{Cloud, CloudSettings, Transport};
+use crate::config::DatabaseUrl;
 use crate::install::GuestStore;
 use crate::model::{ManualClock, Slug, UnixMillis};
 use crate::runtime::{RuntimeSettings, Services};
@@ -19,7 +20,7 @@ const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 /// A host without apps and installs. The folder holds its database.
 async fn parts(folder: &tempfile::TempDir) -> AdminParts {
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(UnixMillis::new(1_800_000_000_000)));
-    let database = Database::open(&folder.path().join("test.db"))
+    let database = Database::open(&DatabaseUrl::Sqlite(folder.path().join("test.db")))
         .await
         .unwrap();
     let list = SecretList::parse('k', &SecretList::generate('k', 1)).unwrap();

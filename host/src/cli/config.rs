@@ -33,7 +33,7 @@ pub(super) fn run(command: ConfigCommand) -> anyhow::Result<()> {
     if layers.find("database.url").is_none() {
         rows.push([
             "database.url".into(),
-            format!("\"sqlite://{}\"", config.database.display()),
+            format!("\"{}\"", config.database),
             "default".into(),
         ]);
     }

@@ -13,7 +13,7 @@ pub(super) async fn run(args: CommonArgs) -> anyhow::Result<()> {
     database.close().await;
     output::text(&format!(
         "The tables in {} are up to date.",
-        config.database.display()
+        config.database
     ));
     Ok(())
 }

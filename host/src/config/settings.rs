@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use url::{Host, Url};
 
+use super::database::DatabaseUrl;
 use super::layers::{ConfigError, Layers, Source};
 use crate::model::{AppId, Slug};
 
@@ -65,8 +66,8 @@ pub struct Config {
     pub plugins: PathBuf,
     /// Folder of state.
     pub data_dir: PathBuf,
-    /// The file of the `SQLite` database.
-    pub database: PathBuf,
+    /// The database.
+    pub database: DatabaseUrl,
     /// Cloud's API.
     pub cloud_api_url: Url,
     /// Sources of `frame-ancestors`.
@@ -99,7 +100,7 @@ impl Config {
                 .map(|_| public_url(layers))
                 .transpose()?,
             plugins: layers.text("plugins")?.into(),
-            database: database(layers, &data_dir)?,
+            database: DatabaseUrl::from_layers(layers, &data_dir)?,
             cloud_api_url: secure_url(layers, "cloud.api_url")?,
             frame_ancestors: frame_ancestors(layers)?,
             instance_id_on_alerts: layers.truth("cloud.instance_id_on_alerts")?,
@@ -171,20 +172,6 @@ fn session_ttl(layers: &Layers) -> Result<Duration, ConfigError> {
         _ => Err(layers.wrong(
             "session.ttl",
             "must be 30s to 15m, such as 15m, 600s or 600",
-        )),
-    }
-}
-
-fn database(layers: &Layers, data_dir: &std::path::Path) -> Result<PathBuf, ConfigError> {
-    if layers.find("database.url").is_none() {
-        return Ok(data_dir.join("airlock.db"));
-    }
-    let url = layers.text("database.url")?;
-    match url.strip_prefix("sqlite://") {
-        Some(path) if !path.is_empty() => Ok(path.into()),
-        _ => Err(layers.wrong(
-            "database.url",
-            "must be sqlite://<path>; this version stores in SQLite",
         )),
     }
 }
@@ -285,7 +272,7 @@ fn apps(layers: &Layers) -> Result<BTreeMap<Slug, AppSettings>, ConfigError> {
 }
 
 impl Layers {
-    fn wrong(&self, name: &str, reason: &str) -> ConfigError {
+    pub(super) fn wrong(&self, name: &str, reason: &str) -> ConfigError {
         let origin = self
             .find(name)
             .map_or(Source::Default, |(_, source)| source.clone());
@@ -296,7 +283,7 @@ impl Layers {
         }
     }
 
-    fn text(&self, name: &str) -> Result<String, ConfigError> {
+    pub(super) fn text(&self, name: &str) -> Result<String, ConfigError> {
         match self.find(name) {
             Some((toml::Value::String(text), _)) if !text.is_empty() => Ok(text.clone()),
             Some((toml::Value::Integer(number), _)) => Ok(number.to_string()),
@@ -373,7 +360,7 @@ mod tests {
             ("AIRLOCK_CLOUD__API_URL", "http://10.0.0.1"),
             ("AIRLOCK_CLOUD__FRAME_ANCESTORS", "[\"https://a;b\"]"),
             ("AIRLOCK_SESSION__TTL", "16m"),
-            ("AIRLOCK_DATABASE__URL", "postgres://x"),
+            ("AIRLOCK_DATABASE__URL", "mysql://localhost/airlock"),
             ("AIRLOCK_LIMITS__MEMORY_MIB", "0"),
             ("AIRLOCK_APPS__KYC__APP_ID", "a b"),
         ] {

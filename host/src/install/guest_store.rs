@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use sqlx::sqlite::SqliteConnection;
-
 use super::tenant::Tenant;
 use crate::model::Clock;
 use crate::secret::{DataKey, Keyring, SealedBlob};
 use crate::store::guest_store::{self, KeyRange, Record};
 use crate::store::installs::{self, Status};
-use crate::store::{Database, StoreError};
+use crate::store::{Connection, Database, StoreError};
 
 /// Longest key in bytes.
 const MAX_KEY: usize = 256;
@@ -218,7 +216,7 @@ impl GuestStore {
 
     async fn data_key(
         &self,
-        connection: &mut SqliteConnection,
+        connection: &mut Connection,
         tenant: &Tenant,
     ) -> Result<Option<DataKey>, GuestStoreError> {
         let wrapped = guest_store::data_key(connection, tenant.install_id()).await?;
@@ -232,7 +230,7 @@ impl GuestStore {
     /// would never be erased.
     async fn data_key_for_writing(
         &self,
-        tx: &mut SqliteConnection,
+        tx: &mut Connection,
         tenant: &Tenant,
     ) -> Result<DataKey, GuestStoreError> {
         let status = may_write(tx, tenant).await?;
@@ -250,7 +248,7 @@ impl GuestStore {
 
 /// Whether this attempt may still write: a hook of an ended install may, until the same install has begun anew; what it
 /// wrote then would stand in the new one. Answers where the attempt stands.
-async fn may_write(tx: &mut SqliteConnection, tenant: &Tenant) -> Result<Status, GuestStoreError> {
+async fn may_write(tx: &mut Connection, tenant: &Tenant) -> Result<Status, GuestStoreError> {
     let attempts = installs::attempts_of(tx, tenant.install_id()).await?;
     let own = attempts.iter().find(|row| row.attempt == tenant.attempt());
     let status = own.ok_or(GuestStoreError::Unavailable)?.status;

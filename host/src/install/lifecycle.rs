@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sqlx::sqlite::SqliteConnection;
 use tokio::sync::Mutex;
 use tracing::{info, warn};
 
@@ -12,7 +11,9 @@ use super::tenant::{Attempt, Tenant};
 use crate::model::{AppId, Clock, InstallId, Slug, UnixMillis};
 use crate::secret::{Keyring, SealedBlob};
 use crate::store::installs::{InstallRow, Proof, Status, Transition};
-use crate::store::{Database, StoreError, audit, guest_store, installs, key_check, outbox, pins};
+use crate::store::{
+    Connection, Database, StoreError, audit, guest_store, installs, key_check, outbox, pins,
+};
 
 /// The text whose sealed form tells a wrong master key.
 const CHECK: &[u8] = b"airlock key check";
@@ -255,7 +256,7 @@ impl Installs {
     /// anything that is no other app's.
     pub(super) async fn belongs(
         &self,
-        connection: &mut SqliteConnection,
+        connection: &mut Connection,
         slug: &Slug,
         app: &AppId,
     ) -> Result<bool, StoreError> {
@@ -278,7 +279,7 @@ impl Installs {
     /// What belongs to an activation: the pin, the guest's message, a clean store, the audit line.
     async fn begin_anew(
         &self,
-        tx: &mut SqliteConnection,
+        tx: &mut Connection,
         row: &InstallRow,
         now: UnixMillis,
     ) -> Result<(), StoreError> {
@@ -356,7 +357,7 @@ fn gives_way(active: &InstallRow, proof: Proof) -> bool {
 
 /// Ends an install in favor of another.
 async fn supersede(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     row: &InstallRow,
     by: &InstallId,
     now: UnixMillis,

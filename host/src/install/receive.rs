@@ -1,6 +1,5 @@
 //! Receiving an event: everything that it changes is stored in one transaction, and only then is it answered.
 
-use sqlx::sqlite::SqliteConnection;
 use std::time::Duration;
 use tracing::{info, warn};
 
@@ -9,7 +8,7 @@ use super::lifecycle::Installs;
 use super::tenant::owner;
 use crate::model::{AppId, InstallId, Slug, UnixMillis};
 use crate::store::installs::{InstallRow, Status, Transition};
-use crate::store::{StoreError, audit, events, installs, outbox};
+use crate::store::{Connection, StoreError, audit, events, installs, outbox};
 
 /// Most attempts that wait for proof, for one app and instance.
 const MAX_PENDING: usize = 3;
@@ -162,7 +161,7 @@ impl Installs {
     /// An event must name the `app_id` that this app has, once it is known, and never another app's.
     async fn check_app(
         &self,
-        tx: &mut SqliteConnection,
+        tx: &mut Connection,
         slug: &Slug,
         app: &AppId,
     ) -> Result<(), ReceiveError> {
@@ -216,7 +215,7 @@ impl Installs {
     /// A repeated uninstall of an install that came back since then must end it again.
     async fn is_living(
         &self,
-        tx: &mut SqliteConnection,
+        tx: &mut Connection,
         install: &InstallId,
     ) -> Result<bool, StoreError> {
         Ok(installs::attempts_of(tx, install)
@@ -254,7 +253,7 @@ fn is_living(status: Status) -> bool {
 
 /// Makes room for one more pending attempt: evicts one that Cloud refused, if there are too many.
 /// Answers whether an install is active in that place.
-async fn make_room(tx: &mut SqliteConnection, row: &InstallRow) -> Result<bool, ReceiveError> {
+async fn make_room(tx: &mut Connection, row: &InstallRow) -> Result<bool, ReceiveError> {
     let living = installs::living_at(tx, &row.slug, &row.instance).await?;
     let pending: Vec<_> = living
         .iter()
@@ -269,7 +268,7 @@ async fn make_room(tx: &mut SqliteConnection, row: &InstallRow) -> Result<bool, 
 
 /// Ends every living attempt of an install: status, key, sessions, waiting work. Answers how many there were.
 async fn end_all(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     slug: &Slug,
     event: &UninstallEvent,
     now: UnixMillis,

@@ -7,6 +7,7 @@ use wit_component::{ComponentEncoder, StringEncoding};
 
 use super::*;
 use crate::cloud::{CloudSettings, Transport};
+use crate::config::DatabaseUrl;
 use crate::install::{ActiveInstall, Event, Installs, LaunchRequest};
 use crate::model::{InstallId, ManualClock, UnixMillis};
 use crate::secret::{Keyring, SecretList};
@@ -122,7 +123,7 @@ impl World {
     pub(super) async fn with(granted: &[&str], settings: RuntimeSettings) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(NOW));
-        let database = Database::open(&folder.path().join("test.db"))
+        let database = Database::open(&DatabaseUrl::Sqlite(folder.path().join("test.db")))
             .await
             .unwrap();
         let roots = SecretList::parse('k', &SecretList::generate('k', 1)).unwrap();

@@ -1,13 +1,12 @@
 //! Table `audit`: what happened to installs and addresses. Rows are only added.
 
-use sqlx::sqlite::SqliteConnection;
-
-use super::database::StoreError;
+use super::database::Connection;
+use super::error::StoreError;
 use crate::model::{InstallId, Slug, UnixMillis};
 
 /// Adds a line. `detail` must hold nothing secret.
 pub async fn append(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     event: &'static str,
     slug: Option<&Slug>,
     install: Option<&InstallId>,

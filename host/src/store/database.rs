@@ -1,130 +1,181 @@
-//! Opening the database, and its two ways in: one writer, some readers.
+//! Opening the database, and its two ways in: writing, one transaction after the other, and reading.
+//!
+//! `SQLite` lets one connection write. `PostgreSQL` gets the same order by a lock that each writing transaction takes
+//! first: what was read in it stays true until it ends, on both, and over several hosts.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Sqlite, SqlitePool, Transaction};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use secrecy::ExposeSecret as _;
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::{Any, AnyPool, Executor as _, Transaction};
 
-/// Readers beside the one writer.
+use super::error::{OpenError, StoreError};
+use crate::config::DatabaseUrl;
+
+/// Connections that read. Writers of `PostgreSQL` are as many: they wait for each other in the server.
 const READERS: u32 = 4;
-/// How long a statement waits for another process's lock.
-const BUSY: Duration = Duration::from_secs(5);
 /// How long a request waits for its turn at the writer: within the 8 s that an event has.
 const TURN: Duration = Duration::from_secs(6);
 
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/sqlite");
+/// For each connection to `SQLite`. FULL: an answered event survives a power cut. `secure_delete` overwrites what is
+/// deleted, so that an erased key is gone from the file.
+const SQLITE_SETTINGS: &str = "pragma busy_timeout = 5000; pragma journal_mode = wal; pragma synchronous = full; \
+     pragma foreign_keys = on; pragma secure_delete = on;";
+/// For each connection to `PostgreSQL`. A transaction of a host that hangs does not keep the others out for long.
+const POSTGRES_SETTINGS: &str = "set lock_timeout = '6s'; set statement_timeout = '8s'; \
+     set idle_in_transaction_session_timeout = '10s'; set synchronous_commit = on;";
+/// The lock of writing transactions; the number is `airlock` in ASCII.
+const WRITER: &str = "select pg_advisory_xact_lock(27418566447784811)";
 
-/// The database could not be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The file can not be made or opened.
-    #[error("opening the database {path}")]
-    Open {
-        /// Where it should be.
-        path: PathBuf,
-        /// Why not.
-        #[source]
-        source: sqlx::Error,
-    },
-    /// The file's permissions can not be set to its owner alone.
-    #[error("closing the database {path} to other users")]
-    Mode {
-        /// Where it is.
-        path: PathBuf,
-        /// Why not.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The tables can not be brought to this version.
-    #[error("bringing the tables up to date")]
-    Migrate(#[from] sqlx::migrate::MigrateError),
-}
+/// What a path keeps as it is inside an address.
+const PATH: AsciiSet = NON_ALPHANUMERIC
+    .remove(b'/')
+    .remove(b'.')
+    .remove(b'-')
+    .remove(b'_');
 
-/// A statement failed, or a row holds what it must not.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The database refused or did not answer.
-    #[error("the database did not do it")]
-    Database(#[from] sqlx::Error),
-    /// A row holds what no version of this program writes.
-    #[error(transparent)]
-    Inconsistent(#[from] Inconsistent),
-}
+static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/sqlite");
+static POSTGRES: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/postgres");
 
-/// A row holds what no version of this program writes.
-#[derive(Debug, thiserror::Error)]
-#[error("table {table}, column {column}, row {row}: unexpected value")]
-pub struct Inconsistent {
-    /// The table.
-    pub table: &'static str,
-    /// The column.
-    pub column: &'static str,
-    /// The row's key, without secrets.
-    pub row: String,
+/// One connection, or the one of a transaction.
+pub type Connection = sqlx::AnyConnection;
+/// A row as the database gave it.
+pub type Row = sqlx::any::AnyRow;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Sqlite,
+    Postgres,
 }
 
 /// The host's database. A cheap handle.
 #[derive(Debug, Clone)]
 pub struct Database {
-    writer: SqlitePool,
-    readers: SqlitePool,
+    kind: Kind,
+    writer: AnyPool,
+    readers: AnyPool,
 }
 
 impl Database {
-    /// Opens or makes the `SQLite` file, readable by its owner alone, and brings its tables up to date.
-    pub async fn open(path: &Path) -> Result<Self, OpenError> {
-        let open = |source| OpenError::Open {
-            path: path.to_owned(),
-            source,
-        };
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            // FULL: an answered event survives a power cut.
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(BUSY)
-            .foreign_keys(true)
-            // Overwrites what is deleted, so that an erased key is gone from the file.
-            .pragma("secure_delete", "on");
-        let writer = SqlitePoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(TURN)
-            .connect_with(options.clone())
-            .await
-            .map_err(open)?;
-        close_to_others(path)?;
-        MIGRATIONS.run(&writer).await?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS)
-            .acquire_timeout(TURN)
-            .connect_with(options.read_only(true))
-            .await
-            .map_err(open)?;
-        Ok(Self { writer, readers })
+    /// Opens the database and brings its tables up to date. A file is made where there is none, readable by its owner alone.
+    pub async fn open(url: &DatabaseUrl) -> Result<Self, OpenError> {
+        sqlx::any::install_default_drivers();
+        match url {
+            DatabaseUrl::Sqlite(path) => Self::open_file(path).await,
+            DatabaseUrl::Postgres(address) => {
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "the address with its password goes to the driver"
+                )]
+                let address = address.expose_secret();
+                Self::open_server(url, address).await
+            }
+        }
     }
 
-    /// Begins a writing transaction. It takes the write lock at once, so that reading before writing never fails
-    /// half way (a deferred transaction would).
-    pub async fn write(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
-        Ok(self.writer.begin_with("begin immediate").await?)
+    async fn open_file(path: &Path) -> Result<Self, OpenError> {
+        let failed = |source| OpenError::Open {
+            database: path.display().to_string(),
+            source,
+        };
+        let absolute = std::path::absolute(path).map_err(|error| failed(sqlx::Error::Io(error)))?;
+        let text = absolute
+            .to_str()
+            .ok_or_else(|| OpenError::Name(path.to_owned()))?;
+        let address = format!("sqlite://{}", utf8_percent_encode(text, &PATH));
+        let writer = pool(1, SQLITE_SETTINGS)
+            .connect_with(options(&format!("{address}?mode=rwc")).map_err(failed)?)
+            .await
+            .map_err(failed)?;
+        close_to_others(path)?;
+        SQLITE.run(&writer).await?;
+        let readers = pool(
+            READERS,
+            "pragma busy_timeout = 5000; pragma query_only = on;",
+        )
+        .connect_with(options(&format!("{address}?mode=ro")).map_err(failed)?)
+        .await
+        .map_err(failed)?;
+        Ok(Self {
+            kind: Kind::Sqlite,
+            writer,
+            readers,
+        })
+    }
+
+    async fn open_server(url: &DatabaseUrl, address: &str) -> Result<Self, OpenError> {
+        let failed = |source| OpenError::Open {
+            database: url.to_string(),
+            source,
+        };
+        let options = options(address).map_err(failed)?;
+        let writer = pool(READERS, POSTGRES_SETTINGS)
+            .connect_with(options.clone())
+            .await
+            .map_err(failed)?;
+        POSTGRES.run(&writer).await?;
+        let reading = "set statement_timeout = '8s'; set default_transaction_read_only = on;";
+        let readers = pool(READERS, reading)
+            .connect_with(options)
+            .await
+            .map_err(failed)?;
+        Ok(Self {
+            kind: Kind::Postgres,
+            writer,
+            readers,
+        })
+    }
+
+    /// Begins a writing transaction. It waits for its turn first, so that what it reads stays true until it ends
+    /// (a deferred transaction of `SQLite` would fail half way).
+    pub async fn write(&self) -> Result<Transaction<'static, Any>, StoreError> {
+        match self.kind {
+            Kind::Sqlite => Ok(self.writer.begin_with("begin immediate").await?),
+            Kind::Postgres => {
+                let mut tx = self.writer.begin().await?;
+                tx.execute(WRITER).await?;
+                Ok(tx)
+            }
+        }
     }
 
     /// A connection that can only read.
-    pub async fn read(&self) -> Result<sqlx::pool::PoolConnection<Sqlite>, StoreError> {
+    pub async fn read(&self) -> Result<sqlx::pool::PoolConnection<Any>, StoreError> {
         Ok(self.readers.acquire().await?)
     }
 
-    /// Writes the log back into the file and closes every connection.
+    /// Whether other hosts may write to it too.
+    pub fn is_shared(&self) -> bool {
+        self.kind == Kind::Postgres
+    }
+
+    /// Closes every connection. `SQLite` writes its log back into the file.
     pub async fn close(&self) {
         self.readers.close().await;
-        // The last connection to close writes the log back; erased keys leave it with that.
-        let _ = sqlx::query("pragma wal_checkpoint(truncate)")
-            .execute(&self.writer)
-            .await;
+        if self.kind == Kind::Sqlite {
+            // The last connection to close writes the log back; erased keys leave it with that.
+            let _ = self.writer.execute("pragma wal_checkpoint(truncate)").await;
+        }
         self.writer.close().await;
     }
+}
+
+fn options(address: &str) -> Result<AnyConnectOptions, sqlx::Error> {
+    address.parse()
+}
+
+fn pool(connections: u32, settings: &'static str) -> AnyPoolOptions {
+    AnyPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(TURN)
+        .after_connect(move |connection, _| {
+            Box::pin(async move {
+                connection.execute(settings).await?;
+                Ok(())
+            })
+        })
 }
 
 #[cfg(unix)]

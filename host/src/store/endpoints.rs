@@ -1,9 +1,9 @@
 //! Table `endpoints`: the secret parts of each app's two addresses, sealed.
 
 use sqlx::Row as _;
-use sqlx::sqlite::SqliteConnection;
 
-use super::database::{Inconsistent, StoreError};
+use super::database::Connection;
+use super::error::{Inconsistent, StoreError};
 use crate::model::{Slug, UnixMillis};
 use crate::secret::SealedBlob;
 
@@ -21,7 +21,7 @@ pub struct EndpointRow {
 }
 
 /// Every row, the newest secret of each address first.
-pub async fn list(connection: &mut SqliteConnection) -> Result<Vec<EndpointRow>, StoreError> {
+pub async fn list(connection: &mut Connection) -> Result<Vec<EndpointRow>, StoreError> {
     let rows = sqlx::query(
         "select app_slug, kind, revision, secret_ct from endpoints order by app_slug, kind, revision desc",
     )
@@ -46,7 +46,7 @@ pub async fn list(connection: &mut SqliteConnection) -> Result<Vec<EndpointRow>,
 
 /// Stores a new secret.
 pub async fn insert(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     row: &EndpointRow,
     now: UnixMillis,
 ) -> Result<(), StoreError> {

@@ -1,9 +1,9 @@
 //! Table `webhook_events`: what Cloud has told, and that it was answered.
 
 use sqlx::Row as _;
-use sqlx::sqlite::SqliteConnection;
 
-use super::database::StoreError;
+use super::database::Connection;
+use super::error::StoreError;
 use crate::model::{EventKey, InstallId, Slug, UnixMillis};
 
 /// A fingerprint of an event that was answered before.
@@ -17,7 +17,7 @@ pub struct SeenEvent {
 
 /// What is known under an event key, newest first.
 pub async fn seen(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     slug: &Slug,
     key: &EventKey,
 ) -> Result<Vec<SeenEvent>, StoreError> {
@@ -58,7 +58,7 @@ pub struct EventRow<'a> {
 
 /// Remembers an event.
 pub async fn insert(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     event: &EventRow<'_>,
     now: UnixMillis,
 ) -> Result<(), StoreError> {

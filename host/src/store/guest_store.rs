@@ -2,9 +2,9 @@
 
 use futures_util::TryStreamExt as _;
 use sqlx::Row as _;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
-use super::database::StoreError;
+use super::database::{Connection, Row};
+use super::error::StoreError;
 use crate::model::{InstallId, UnixMillis};
 use crate::secret::SealedBlob;
 
@@ -21,10 +21,10 @@ pub struct Record {
     pub size: i64,
 }
 
-impl TryFrom<SqliteRow> for Record {
+impl TryFrom<Row> for Record {
     type Error = StoreError;
 
-    fn try_from(row: SqliteRow) -> Result<Self, StoreError> {
+    fn try_from(row: Row) -> Result<Self, StoreError> {
         Ok(Self {
             key: row.try_get("key")?,
             value: SealedBlob::from_stored(row.try_get("value_ct")?),
@@ -45,7 +45,7 @@ pub struct Usage {
 
 /// The wrapped data key of an install.
 pub async fn data_key(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     install: &InstallId,
 ) -> Result<Option<SealedBlob>, StoreError> {
     let row = sqlx::query("select data_key_ct from store_keys where installed_app_id = $1")
@@ -60,7 +60,7 @@ pub async fn data_key(
 
 /// Stores the wrapped data key of an install that had none.
 pub async fn insert_data_key(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     install: &InstallId,
     wrapped: &SealedBlob,
     now: UnixMillis,
@@ -77,10 +77,7 @@ pub async fn insert_data_key(
 }
 
 /// Erases an install's data key and with it every record.
-pub async fn erase(
-    connection: &mut SqliteConnection,
-    install: &InstallId,
-) -> Result<(), StoreError> {
+pub async fn erase(connection: &mut Connection, install: &InstallId) -> Result<(), StoreError> {
     sqlx::query("delete from store_keys where installed_app_id = $1")
         .bind(install.as_str())
         .execute(connection)
@@ -90,7 +87,7 @@ pub async fn erase(
 
 /// One record.
 pub async fn find(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     install: &InstallId,
     key: &str,
 ) -> Result<Option<Record>, StoreError> {
@@ -107,7 +104,7 @@ pub async fn find(
 
 /// Writes a record whole and keeps the install's totals. `replaced` is the record that stood there.
 pub async fn put(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     install: &InstallId,
     record: &Record,
     replaced: Option<&Record>,
@@ -135,7 +132,7 @@ pub async fn put(
 
 /// Removes a record that is there and keeps the install's totals.
 pub async fn delete(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     install: &InstallId,
     record: &Record,
 ) -> Result<(), StoreError> {
@@ -148,7 +145,7 @@ pub async fn delete(
 }
 
 async fn add_to_totals(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     install: &InstallId,
     records: i64,
     bytes: i64,
@@ -179,7 +176,7 @@ pub struct KeyRange<'a> {
 
 /// The records of a range, in byte order of their keys, until their sizes pass `max_bytes`; at least one.
 pub async fn range(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     install: &InstallId,
     range: KeyRange<'_>,
     max_bytes: i64,
@@ -193,7 +190,7 @@ pub async fn range(
     .bind(range.from)
     .bind(range.until)
     .bind(range.after)
-    .bind(range.limit)
+    .bind(i64::from(range.limit))
     .fetch(connection);
     let mut records = Vec::new();
     let mut bytes = 0;
@@ -210,7 +207,7 @@ pub async fn range(
 
 /// The keys of a range alone.
 pub async fn keys(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     install: &InstallId,
     range: KeyRange<'_>,
 ) -> Result<Vec<String>, StoreError> {
@@ -223,7 +220,7 @@ pub async fn keys(
     .bind(range.from)
     .bind(range.until)
     .bind(range.after)
-    .bind(range.limit)
+    .bind(i64::from(range.limit))
     .fetch_all(connection)
     .await?;
     rows.into_iter()
@@ -232,10 +229,7 @@ pub async fn keys(
 }
 
 /// What an install stores, from its running totals.
-pub async fn usage(
-    connection: &mut SqliteConnection,
-    install: &InstallId,
-) -> Result<Usage, StoreError> {
+pub async fn usage(connection: &mut Connection, install: &InstallId) -> Result<Usage, StoreError> {
     let row = sqlx::query("select records, bytes from store_keys where installed_app_id = $1")
         .bind(install.as_str())
         .fetch_optional(connection)

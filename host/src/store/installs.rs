@@ -1,9 +1,9 @@
 //! Table `installs`: one row for each attempt to install.
 
 use sqlx::Row as _;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
-use super::database::{Inconsistent, StoreError};
+use super::database::{Connection, Row};
+use super::error::{Inconsistent, StoreError};
 use crate::model::{AppId, GrantedScopes, InstallId, InstanceId, OrganizationId, Slug, UnixMillis};
 use crate::secret::SealedBlob;
 
@@ -104,10 +104,10 @@ pub struct InstallRow {
     pub updated_at: UnixMillis,
 }
 
-impl TryFrom<SqliteRow> for InstallRow {
+impl TryFrom<Row> for InstallRow {
     type Error = StoreError;
 
-    fn try_from(row: SqliteRow) -> Result<Self, StoreError> {
+    fn try_from(row: Row) -> Result<Self, StoreError> {
         let install: String = row.try_get("installed_app_id")?;
         let bad = |column| Inconsistent {
             table: "installs",
@@ -156,12 +156,12 @@ impl TryFrom<SqliteRow> for InstallRow {
     }
 }
 
-fn rows(rows: Vec<SqliteRow>) -> Result<Vec<InstallRow>, StoreError> {
+fn rows(rows: Vec<Row>) -> Result<Vec<InstallRow>, StoreError> {
     rows.into_iter().map(InstallRow::try_from).collect()
 }
 
 /// Stores a new attempt as it is given.
-pub async fn insert(connection: &mut SqliteConnection, row: &InstallRow) -> Result<(), StoreError> {
+pub async fn insert(connection: &mut Connection, row: &InstallRow) -> Result<(), StoreError> {
     sqlx::query(
         "insert into installs (installed_app_id, attempt, app_slug, app_id, instance_id, organization_id, status,
              api_key_ct, api_key_prefix, key_fp, granted, session_gen, created_at, updated_at)
@@ -187,7 +187,7 @@ pub async fn insert(connection: &mut SqliteConnection, row: &InstallRow) -> Resu
 
 /// Every attempt of an install, newest first.
 pub async fn attempts_of(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     install: &InstallId,
 ) -> Result<Vec<InstallRow>, StoreError> {
     rows(
@@ -200,7 +200,7 @@ pub async fn attempts_of(
 
 /// One attempt.
 pub async fn find(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     install: &InstallId,
     attempt: i64,
 ) -> Result<Option<InstallRow>, StoreError> {
@@ -215,7 +215,7 @@ pub async fn find(
 
 /// Every row with one status, oldest first.
 pub async fn with_status(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     status: Status,
 ) -> Result<Vec<InstallRow>, StoreError> {
     rows(
@@ -228,7 +228,7 @@ pub async fn with_status(
 
 /// The rows of one app in one instance that still hold a key, oldest first.
 pub async fn living_at(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     slug: &Slug,
     instance: &InstanceId,
 ) -> Result<Vec<InstallRow>, StoreError> {
@@ -245,7 +245,7 @@ pub async fn living_at(
 }
 
 /// Every install, its newest attempt only, in the order of their creation.
-pub async fn list(connection: &mut SqliteConnection) -> Result<Vec<InstallRow>, StoreError> {
+pub async fn list(connection: &mut Connection) -> Result<Vec<InstallRow>, StoreError> {
     rows(
         sqlx::query(
             "select * from installs as i where attempt = coalesce(
@@ -303,7 +303,7 @@ impl Transition {
 /// Moves a row on if it is still as it was read: one compare-and-set on its version.
 /// Answers the changed row, or none if somebody else was first.
 pub async fn transition(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     row: &InstallRow,
     transition: Transition,
     now: UnixMillis,
@@ -338,7 +338,7 @@ pub async fn transition(
 
 /// Notes one more refusal of a pending attempt's key.
 pub async fn note_refusal(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     row: &InstallRow,
     now: UnixMillis,
 ) -> Result<(), StoreError> {
@@ -355,7 +355,7 @@ pub async fn note_refusal(
 
 /// Removes an attempt that was never accepted.
 pub async fn delete_pending(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     row: &InstallRow,
 ) -> Result<bool, StoreError> {
     let done = sqlx::query(

@@ -1,13 +1,13 @@
 //! Table `key_check`: one sealed, known text that tells a wrong master key at start.
 
 use sqlx::Row as _;
-use sqlx::sqlite::SqliteConnection;
 
-use super::database::StoreError;
+use super::database::Connection;
+use super::error::StoreError;
 use crate::secret::SealedBlob;
 
 /// The sealed text, if one was stored.
-pub async fn find(connection: &mut SqliteConnection) -> Result<Option<SealedBlob>, StoreError> {
+pub async fn find(connection: &mut Connection) -> Result<Option<SealedBlob>, StoreError> {
     let row = sqlx::query("select check_ct from key_check where id = 1")
         .fetch_optional(connection)
         .await?;
@@ -18,10 +18,7 @@ pub async fn find(connection: &mut SqliteConnection) -> Result<Option<SealedBlob
 }
 
 /// Stores the sealed text.
-pub async fn insert(
-    connection: &mut SqliteConnection,
-    blob: &SealedBlob,
-) -> Result<(), StoreError> {
+pub async fn insert(connection: &mut Connection, blob: &SealedBlob) -> Result<(), StoreError> {
     sqlx::query("insert into key_check (id, check_ct) values (1, $1)")
         .bind(blob.as_bytes())
         .execute(connection)

@@ -1,13 +1,12 @@
 //! Table `launch_used`: each launch token opens one session.
 
-use sqlx::sqlite::SqliteConnection;
-
-use super::database::StoreError;
+use super::database::Connection;
+use super::error::StoreError;
 use crate::model::UnixMillis;
 
 /// Marks a token as used. Answers whether this call was the first.
 pub async fn use_once(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     jti: &str,
     expires: UnixMillis,
 ) -> Result<bool, StoreError> {
@@ -21,7 +20,7 @@ pub async fn use_once(
 }
 
 /// Forgets tokens that are past their time anyway.
-pub async fn sweep(connection: &mut SqliteConnection, now: UnixMillis) -> Result<(), StoreError> {
+pub async fn sweep(connection: &mut Connection, now: UnixMillis) -> Result<(), StoreError> {
     sqlx::query("delete from launch_used where exp < $1")
         .bind(now.get())
         .execute(connection)

@@ -1,9 +1,9 @@
 //! Table `outbox`: the work behind an answered event.
 
 use sqlx::Row as _;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
-use super::database::{Inconsistent, StoreError};
+use super::database::{Connection, Row};
+use super::error::{Inconsistent, StoreError};
 use crate::model::{InstallId, UnixMillis};
 
 /// What is to be done.
@@ -47,10 +47,10 @@ pub struct Work {
     pub created_at: UnixMillis,
 }
 
-impl TryFrom<SqliteRow> for Work {
+impl TryFrom<Row> for Work {
     type Error = StoreError;
 
-    fn try_from(row: SqliteRow) -> Result<Self, StoreError> {
+    fn try_from(row: Row) -> Result<Self, StoreError> {
         let id: i64 = row.try_get("id")?;
         let bad = |column| Inconsistent {
             table: "outbox",
@@ -76,7 +76,7 @@ impl TryFrom<SqliteRow> for Work {
 
 /// Adds work; the same work is added once.
 pub async fn add(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     install: &InstallId,
     attempt: i64,
     kind: Kind,
@@ -100,7 +100,7 @@ pub async fn add(
 
 /// Work that is due, oldest first, at most `limit` proofs of keys and as many hooks of guests.
 pub async fn due(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     now: UnixMillis,
     limit: u32,
 ) -> Result<Vec<Work>, StoreError> {
@@ -110,7 +110,7 @@ pub async fn due(
 }
 
 async fn due_of(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     proofs: bool,
     now: UnixMillis,
     limit: u32,
@@ -120,7 +120,7 @@ async fn due_of(
              and (kind = 'prove') = $3 order by next_at, id limit $2",
     )
     .bind(now.get())
-    .bind(limit)
+    .bind(i64::from(limit))
     .bind(proofs)
     .fetch_all(connection)
     .await?;
@@ -129,7 +129,7 @@ async fn due_of(
 
 /// When work that is not due yet will be, if any waits.
 pub async fn next_due(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     now: UnixMillis,
 ) -> Result<Option<UnixMillis>, StoreError> {
     let row = sqlx::query(
@@ -144,7 +144,7 @@ pub async fn next_due(
 }
 
 /// Marks work as done.
-pub async fn finish(connection: &mut SqliteConnection, id: i64) -> Result<(), StoreError> {
+pub async fn finish(connection: &mut Connection, id: i64) -> Result<(), StoreError> {
     sqlx::query("update outbox set state = 'done', reason = null where id = $1")
         .bind(id)
         .execute(connection)
@@ -153,11 +153,7 @@ pub async fn finish(connection: &mut SqliteConnection, id: i64) -> Result<(), St
 }
 
 /// Gives work up, visibly.
-pub async fn park(
-    connection: &mut SqliteConnection,
-    id: i64,
-    reason: &str,
-) -> Result<(), StoreError> {
+pub async fn park(connection: &mut Connection, id: i64, reason: &str) -> Result<(), StoreError> {
     sqlx::query("update outbox set state = 'parked', tries = tries + 1, reason = $2 where id = $1")
         .bind(id)
         .bind(reason)
@@ -168,7 +164,7 @@ pub async fn park(
 
 /// Sets work to another try.
 pub async fn retry(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     id: i64,
     next: UnixMillis,
     reason: &str,
@@ -184,7 +180,7 @@ pub async fn retry(
 
 /// Forgets the work of an attempt that is no more.
 pub async fn forget(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     install: &InstallId,
     attempt: i64,
 ) -> Result<(), StoreError> {
@@ -198,7 +194,7 @@ pub async fn forget(
 
 /// Drops what still waits for one attempt: it has ended.
 pub async fn drop_attempt(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     install: &InstallId,
     attempt: i64,
     kind: Kind,
@@ -217,7 +213,7 @@ pub async fn drop_attempt(
 
 /// Drops what still waits for an install: it has begun anew.
 pub async fn drop_waiting(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     install: &InstallId,
     kind: Kind,
 ) -> Result<u64, StoreError> {

@@ -1,16 +1,13 @@
 //! Table `app_pins`: which `app_id` of Cloud belongs to which app.
 
 use sqlx::Row as _;
-use sqlx::sqlite::SqliteConnection;
 
-use super::database::{Inconsistent, StoreError};
+use super::database::Connection;
+use super::error::{Inconsistent, StoreError};
 use crate::model::{AppId, Slug, UnixMillis};
 
 /// The `app_id` pinned to an app.
-pub async fn find(
-    connection: &mut SqliteConnection,
-    slug: &Slug,
-) -> Result<Option<AppId>, StoreError> {
+pub async fn find(connection: &mut Connection, slug: &Slug) -> Result<Option<AppId>, StoreError> {
     let row = sqlx::query("select app_id from app_pins where app_slug = $1")
         .bind(slug.as_str())
         .fetch_optional(connection)
@@ -20,10 +17,7 @@ pub async fn find(
 }
 
 /// The app that an `app_id` is pinned to.
-pub async fn owner(
-    connection: &mut SqliteConnection,
-    app: &AppId,
-) -> Result<Option<String>, StoreError> {
+pub async fn owner(connection: &mut Connection, app: &AppId) -> Result<Option<String>, StoreError> {
     let row = sqlx::query("select app_slug from app_pins where app_id = $1")
         .bind(app.as_str())
         .fetch_optional(connection)
@@ -33,7 +27,7 @@ pub async fn owner(
 
 /// Pins an `app_id` to an app that has none. Answers whether it did.
 pub async fn pin(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     slug: &Slug,
     app: &AppId,
     now: UnixMillis,

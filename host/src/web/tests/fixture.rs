@@ -16,6 +16,7 @@ use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::cloud::{Cloud, CloudSettings, Transport};
+use crate::config::DatabaseUrl;
 use crate::install::{EndpointKind, Endpoints, GuestStore, Installs};
 use crate::intake::{Intake, IntakeParts};
 use crate::model::{AppId, Clock as _, InstallId, InstanceId, ManualClock, Slug, UnixMillis};
@@ -82,7 +83,7 @@ impl Fixture {
     pub(in crate::web::tests) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::new(UnixMillis::new(1_800_000_000_000)));
-        let database = Database::open(&folder.path().join("test.db"))
+        let database = Database::open(&DatabaseUrl::Sqlite(folder.path().join("test.db")))
             .await
             .unwrap();
         let list = |letter| SecretList::parse(letter, &SecretList::generate(letter, 1)).unwrap();

@@ -1,0 +1,55 @@
+//! What can go wrong with the database.
+
+use std::path::PathBuf;
+
+/// The database could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// It can not be made, opened or reached.
+    #[error("opening the database {database}")]
+    Open {
+        /// Its file or its address, without a password.
+        database: String,
+        /// Why not.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The file's name is no UTF-8.
+    #[error("the database's path {0} is no UTF-8; try: another data_dir")]
+    Name(PathBuf),
+    /// The file's permissions can not be set to its owner alone.
+    #[error("closing the database {path} to other users")]
+    Mode {
+        /// Where it is.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The tables can not be brought to this version.
+    #[error("bringing the tables up to date")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+}
+
+/// A statement failed, or a row holds what it must not.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database refused or did not answer.
+    #[error("the database did not do it")]
+    Database(#[from] sqlx::Error),
+    /// A row holds what no version of this program writes.
+    #[error(transparent)]
+    Inconsistent(#[from] Inconsistent),
+}
+
+/// A row holds what no version of this program writes.
+#[derive(Debug, thiserror::Error)]
+#[error("table {table}, column {column}, row {row}: unexpected value")]
+pub struct Inconsistent {
+    /// The table.
+    pub table: &'static str,
+    /// The column.
+    pub column: &'static str,
+    /// The row's key, without secrets.
+    pub row: String,
+}
