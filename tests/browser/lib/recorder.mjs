@@ -8,7 +8,7 @@ export async function startRecorder(port) {
   const agent = new Agent({ keepAlive: true });
   const server = createServer((incoming, outgoing) => {
     const { method, url, headers } = incoming;
-    const record = { method, path: url, site: headers["sec-fetch-site"] ?? null, mode: headers["sec-fetch-mode"] ?? null, cookie: headers.cookie ?? null, status: null };
+    const record = { method, path: url, site: headers["sec-fetch-site"] ?? null, mode: headers["sec-fetch-mode"] ?? null, cookie: headers.cookie ?? null, referer: headers.referer ?? null, status: null };
     records.push(record);
     const forward = request({ host: "127.0.0.1", port, method, path: url, headers, agent, setHost: false }, (answer) => {
       record.status = answer.statusCode;
