@@ -18,6 +18,7 @@ pub(crate) fn for_tests() -> anyhow::Result<()> {
     node_version()?;
     debian_tool("npm", &["npm"], "npm")?;
     debian_tool("chromium", &["chromium"], "Chromium")?;
+    postgres()?;
     let mut npm = program("npm", &["ci", "--no-audit", "--no-fund"]);
     npm.current_dir(root().join("tests/browser"));
     run("installing the browser tests' one library", npm)
@@ -63,10 +64,27 @@ pub(crate) fn cargo_deny() -> anyhow::Result<()> {
     )
 }
 
+/// The server's programs. Debian keeps them out of the path, in a folder for each version; the tests look there too.
+fn postgres() -> anyhow::Result<()> {
+    let versions = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten();
+    let mut folders = versions.filter_map(|entry| Some(entry.ok()?.path().join("bin/initdb")));
+    if folders.any(|initdb| initdb.exists()) || is_there("initdb") {
+        return Ok(());
+    }
+    install("initdb", &["postgresql"], "a PostgreSQL server")
+}
+
 fn debian_tool(name: &str, packages: &[&str], title: &str) -> anyhow::Result<()> {
     if is_there(name) {
         return Ok(());
     }
+    install(name, packages, title)
+}
+
+/// Installs packages of Debian, or says what to install.
+fn install(name: &str, packages: &[&str], title: &str) -> anyhow::Result<()> {
     if !(is_root() && is_there("apt-get")) {
         bail!(
             "the tests need {title} as `{name}`; try: install it, on Debian by `apt-get install {}`",
