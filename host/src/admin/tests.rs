@@ -1,5 +1,6 @@
 //! The operator's listener: what stands open, what wants the token, and who is not spoken to at all.
 
+use airlock_test_database::{TestDatabase, on_both};
 use std::collections::BTreeMap;
 
 use axum::body::Body;
@@ -15,14 +16,18 @@ use crate::runtime::{RuntimeSettings, Services};
 use crate::secret::{Keyring, SecretList};
 use crate::store::Database;
 
+on_both!(
+    health_and_readiness_stand_open_and_the_rest_wants_the_token,
+    a_database_that_is_gone_makes_the_host_unready,
+);
+
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
-/// A host without apps and installs. The folder holds its database.
-async fn parts(folder: &tempfile::TempDir) -> AdminParts {
+/// A host without apps and installs.
+async fn parts(database: &TestDatabase) -> AdminParts {
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(UnixMillis::new(1_800_000_000_000)));
-    let database = Database::open(&DatabaseUrl::Sqlite(folder.path().join("test.db")))
-        .await
-        .unwrap();
+    let url = DatabaseUrl::parse(database.url()).unwrap();
+    let database = Database::open(&url).await.unwrap();
     let list = SecretList::parse('k', &SecretList::generate('k', 1)).unwrap();
     let keyring = Arc::new(Keyring::new(list).unwrap());
     let installs = Installs::open(
@@ -93,10 +98,8 @@ fn only_the_token_matches_and_it_is_never_printed() {
     assert!(AdminToken::new("short").is_none());
 }
 
-#[tokio::test]
-async fn health_and_readiness_stand_open_and_the_rest_wants_the_token() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut parts = parts(&folder).await;
+async fn health_and_readiness_stand_open_and_the_rest_wants_the_token(database: TestDatabase) {
+    let mut parts = parts(&database).await;
     assert_eq!(
         ask(&parts, "/health", None).await,
         (StatusCode::OK, r#"{"status":"ok"}"#.to_owned())
@@ -143,10 +146,8 @@ async fn health_and_readiness_stand_open_and_the_rest_wants_the_token() {
     );
 }
 
-#[tokio::test]
-async fn a_database_that_is_gone_makes_the_host_unready() {
-    let folder = tempfile::tempdir().unwrap();
-    let parts = parts(&folder).await;
+async fn a_database_that_is_gone_makes_the_host_unready(database: TestDatabase) {
+    let parts = parts(&database).await;
     parts.installs.database().close().await;
     let (status, body) = ask(&parts, "/ready", None).await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);

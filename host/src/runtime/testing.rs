@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use airlock_test_database::TestDatabase;
 use wit_component::{ComponentEncoder, StringEncoding};
 
 use super::*;
@@ -111,6 +112,7 @@ pub(super) struct World {
     pub(super) install: ActiveInstall,
     pub(super) plugins: PathBuf,
     _folder: tempfile::TempDir,
+    _database: TestDatabase,
 }
 
 impl World {
@@ -119,13 +121,21 @@ impl World {
         Self::with(granted, RuntimeSettings::default()).await
     }
 
+    /// With default limits, on this database.
+    pub(super) async fn on(database: TestDatabase, granted: &[&str]) -> Self {
+        Self::build(database, granted, RuntimeSettings::default()).await
+    }
+
     /// With settings; the pool is small in any case, so that many tests fit into one process.
     pub(super) async fn with(granted: &[&str], settings: RuntimeSettings) -> Self {
+        Self::build(TestDatabase::sqlite(), granted, settings).await
+    }
+
+    async fn build(test: TestDatabase, granted: &[&str], settings: RuntimeSettings) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(NOW));
-        let database = Database::open(&DatabaseUrl::Sqlite(folder.path().join("test.db")))
-            .await
-            .unwrap();
+        let url = DatabaseUrl::parse(test.url()).unwrap();
+        let database = Database::open(&url).await.unwrap();
         let roots = SecretList::parse('k', &SecretList::generate('k', 1)).unwrap();
         let keyring = Arc::new(Keyring::new(roots).unwrap());
         let installs = Installs::open(
@@ -160,6 +170,7 @@ impl World {
             install,
             plugins,
             _folder: folder,
+            _database: test,
         }
     }
 

@@ -1,5 +1,6 @@
 //! Tests of the interfaces without Wasm: a view over a call's context, called directly.
 
+use airlock_test_database::{TestDatabase, on_both};
 use std::collections::BTreeSet;
 
 use super::bindings::blnk::app::{
@@ -11,6 +12,8 @@ use crate::cloud::CallPolicy;
 use crate::model::Permission;
 use crate::runtime::testing::{NOW, World};
 
+on_both!(the_store_keeps_versions,);
+
 struct Call {
     _world: World,
     meter: CallMeter,
@@ -21,6 +24,10 @@ impl Call {
     /// A call of an install that granted some scopes, to a package that asks for others.
     async fn new(granted: &[&str], requested: &[Permission], read_only: bool) -> Self {
         let world = World::new(granted).await;
+        Self::inside(world, requested, read_only)
+    }
+
+    fn inside(world: World, requested: &[Permission], read_only: bool) -> Self {
         let grants = Grants::new(
             world.install.granted().clone(),
             requested.iter().copied().collect(),
@@ -175,10 +182,9 @@ async fn writes_are_refused_while_serving_a_read() {
     assert_eq!(call.binding.cloud.meter().calls(), 0);
 }
 
-#[tokio::test]
-async fn the_store_keeps_versions() {
+async fn the_store_keeps_versions(database: TestDatabase) {
     use wit_store::{Condition, Host as _, StoreError};
-    let call = Call::new(&[], &[], false).await;
+    let call = Call::inside(World::on(database, &[]).await, &[], false);
     let mut view = store::View(call.gate());
     let version = view
         .set("a".to_owned(), b"1".to_vec(), Condition::Absent)

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use airlock_test_database::TestDatabase;
 use axum::Router;
 use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, COOKIE, HOST, SET_COOKIE};
@@ -40,7 +41,7 @@ pub(in crate::web::tests) struct Fixture {
     pub(in crate::web::tests) clock: Arc<ManualClock>,
     pub(in crate::web::tests) callback: String,
     pub(in crate::web::tests) portal: String,
-    _folder: tempfile::TempDir,
+    _database: TestDatabase,
 }
 
 /// What came back.
@@ -81,11 +82,14 @@ impl Answer {
 impl Fixture {
     /// Without an install.
     pub(in crate::web::tests) async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::on(TestDatabase::sqlite()).await
+    }
+
+    /// Without an install, on this database.
+    pub(in crate::web::tests) async fn on(test: TestDatabase) -> Self {
         let clock = Arc::new(ManualClock::new(UnixMillis::new(1_800_000_000_000)));
-        let database = Database::open(&DatabaseUrl::Sqlite(folder.path().join("test.db")))
-            .await
-            .unwrap();
+        let url = DatabaseUrl::parse(test.url()).unwrap();
+        let database = Database::open(&url).await.unwrap();
         let list = |letter| SecretList::parse(letter, &SecretList::generate(letter, 1)).unwrap();
         let keyring = Arc::new(Keyring::new(list('k')).unwrap());
         let installs = Installs::open(
@@ -138,13 +142,18 @@ impl Fixture {
             clock,
             callback,
             portal,
-            _folder: folder,
+            _database: test,
         }
     }
 
     /// With one active install.
     pub(in crate::web::tests) async fn with_install() -> Self {
-        let fixture = Self::new().await;
+        Self::with_install_on(TestDatabase::sqlite()).await
+    }
+
+    /// With one active install, on this database.
+    pub(in crate::web::tests) async fn with_install_on(test: TestDatabase) -> Self {
+        let fixture = Self::on(test).await;
         assert_eq!(
             fixture
                 .send_request(json_post(&fixture.callback, INSTALL))

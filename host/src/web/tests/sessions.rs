@@ -1,5 +1,6 @@
 //! Launch tokens, sessions and their cookies.
 
+use airlock_test_database::{TestDatabase, on_both};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -8,9 +9,18 @@ use axum::http::{Request, StatusCode};
 
 use super::fixture::{Fixture, json_post};
 
-#[tokio::test]
-async fn a_launch_opens_one_session_and_its_cookie_opens_the_portal() {
-    let fixture = Fixture::with_install().await;
+on_both!(
+    a_launch_opens_one_session_and_its_cookie_opens_the_portal,
+    a_remounted_frame_keeps_its_session_until_that_ends,
+    an_edited_token_is_401_and_an_old_one_410,
+    sessions_end_with_their_install,
+    a_session_opens_only_its_own_address,
+    i40_a_request_of_another_site_does_nothing_even_with_the_cookie,
+    dead_cookies_are_taken_away_and_live_ones_stay,
+);
+
+async fn a_launch_opens_one_session_and_its_cookie_opens_the_portal(database: TestDatabase) {
+    let fixture = Fixture::with_install_on(database).await;
     let token = fixture.launch_token();
     let opened = fixture.open_session(&token, None).await;
     assert_eq!(opened.status, StatusCode::OK);
@@ -41,9 +51,8 @@ async fn a_launch_opens_one_session_and_its_cookie_opens_the_portal() {
     );
 }
 
-#[tokio::test]
-async fn a_remounted_frame_keeps_its_session_until_that_ends() {
-    let fixture = Fixture::with_install().await;
+async fn a_remounted_frame_keeps_its_session_until_that_ends(database: TestDatabase) {
+    let fixture = Fixture::with_install_on(database).await;
     let token = fixture.launch_token();
     let opened = fixture.open_session(&token, None).await;
     let cookie = opened.cookie();
@@ -64,9 +73,8 @@ async fn a_remounted_frame_keeps_its_session_until_that_ends() {
     );
 }
 
-#[tokio::test]
-async fn an_edited_token_is_401_and_an_old_one_410() {
-    let fixture = Fixture::with_install().await;
+async fn an_edited_token_is_401_and_an_old_one_410(database: TestDatabase) {
+    let fixture = Fixture::with_install_on(database).await;
     let token = fixture.launch_token();
     let edited = token.replacen("al1.", "as1.", 1);
     assert_eq!(
@@ -84,9 +92,8 @@ async fn an_edited_token_is_401_and_an_old_one_410() {
     );
 }
 
-#[tokio::test]
-async fn sessions_end_with_their_install() {
-    let fixture = Fixture::with_install().await;
+async fn sessions_end_with_their_install(database: TestDatabase) {
+    let fixture = Fixture::with_install_on(database).await;
     let opened = fixture.open_session(&fixture.launch_token(), None).await;
     let unused = fixture.launch_token();
     let uninstall = r#"{"installed_app_id":"instapp_1","app_id":"app_1","instance_id":"inst_1",
@@ -110,9 +117,8 @@ async fn sessions_end_with_their_install() {
     );
 }
 
-#[tokio::test]
-async fn a_session_opens_only_its_own_address() {
-    let fixture = Fixture::with_install().await;
+async fn a_session_opens_only_its_own_address(database: TestDatabase) {
+    let fixture = Fixture::with_install_on(database).await;
     let one = fixture.open_session(&fixture.launch_token(), None).await;
     let two = fixture.open_session(&fixture.launch_token(), None).await;
     let value = one.cookie().split_once('=').unwrap().1.to_owned();
@@ -123,9 +129,8 @@ async fn a_session_opens_only_its_own_address() {
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
 }
 
-#[tokio::test]
-async fn i40_a_request_of_another_site_does_nothing_even_with_the_cookie() {
-    let fixture = Fixture::with_install().await;
+async fn i40_a_request_of_another_site_does_nothing_even_with_the_cookie(database: TestDatabase) {
+    let fixture = Fixture::with_install_on(database).await;
     let opened = fixture.open_session(&fixture.launch_token(), None).await;
     let api = format!("/s/{}/api/me", opened.session());
     for site in ["cross-site", "same-site", "none"] {
@@ -155,9 +160,8 @@ async fn i40_a_request_of_another_site_does_nothing_even_with_the_cookie() {
     );
 }
 
-#[tokio::test]
-async fn dead_cookies_are_taken_away_and_live_ones_stay() {
-    let fixture = Fixture::with_install().await;
+async fn dead_cookies_are_taken_away_and_live_ones_stay(database: TestDatabase) {
+    let fixture = Fixture::with_install_on(database).await;
     let live = fixture
         .open_session(&fixture.launch_token(), None)
         .await
