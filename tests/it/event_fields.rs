@@ -1,18 +1,23 @@
 //! The fields of an event: what each may hold, and what is told about one that does not.
 
+use airlock_test_database::{TestDatabase, on_both};
 use serde_json::{Value, json};
 
 use crate::support::event::with;
 use crate::support::{Ask, TestHost, TestInstall};
 
+on_both!(
+    a_wrong_field_is_422_and_is_named_and_a_malformed_body_is_400,
+    i26_i29_scopes_are_a_sorted_set_and_unknown_fields_are_taken,
+);
+
 /// A host with an app that can't be served: events need no more.
-async fn dud() -> TestHost {
-    TestHost::setup().dud("kyc").start().await
+async fn dud(database: TestDatabase) -> TestHost {
+    TestHost::setup().on(database).dud("kyc").start().await
 }
 
-#[tokio::test]
-async fn a_wrong_field_is_422_and_is_named_and_a_malformed_body_is_400() {
-    let host = dud().await;
+async fn a_wrong_field_is_422_and_is_named_and_a_malformed_body_is_400(database: TestDatabase) {
+    let host = dud(database).await;
     let cloud = host.cloud("kyc").await;
     let canary = "canary-in-a-value";
     let install = || TestInstall::new("1").install();
@@ -105,9 +110,8 @@ async fn a_wrong_field_is_422_and_is_named_and_a_malformed_body_is_400() {
     assert_eq!(host.installs().await.len(), 0, "nothing was stored");
 }
 
-#[tokio::test]
-async fn i26_i29_scopes_are_a_sorted_set_and_unknown_fields_are_taken() {
-    let host = dud().await;
+async fn i26_i29_scopes_are_a_sorted_set_and_unknown_fields_are_taken(database: TestDatabase) {
+    let host = dud(database).await;
     let cloud = host.cloud("kyc").await;
     let scopes = |number: usize, scopes: Value| {
         let event = TestInstall::new(&number.to_string()).install();

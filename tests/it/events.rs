@@ -1,17 +1,24 @@
 //! The callback's edge: what is an event, and what is told about what is none.
 
+use airlock_test_database::{TestDatabase, on_both};
 use serde_json::json;
 
 use crate::support::{Ask, TestHost, TestInstall};
 
+on_both!(
+    i05_a_body_over_64_kib_is_413_with_length_or_chunked,
+    i03_i07_an_event_is_json_as_it_is,
+    i02_a_look_at_the_two_addresses_does_nothing,
+    i01_a_wrong_secret_is_an_unknown_path,
+);
+
 /// A host with an app that can't be served: events need no more.
-async fn dud() -> TestHost {
-    TestHost::setup().dud("kyc").start().await
+async fn dud(database: TestDatabase) -> TestHost {
+    TestHost::setup().on(database).dud("kyc").start().await
 }
 
-#[tokio::test]
-async fn i05_a_body_over_64_kib_is_413_with_length_or_chunked() {
-    let host = dud().await;
+async fn i05_a_body_over_64_kib_is_413_with_length_or_chunked(database: TestDatabase) {
+    let host = dud(database).await;
     let cloud = host.cloud("kyc").await;
     for address in [&cloud.callback, &cloud.portal] {
         let too_long = vec![b' '; 65_537];
@@ -37,9 +44,8 @@ async fn i05_a_body_over_64_kib_is_413_with_length_or_chunked() {
     assert_eq!(host.installs().await.len(), 1);
 }
 
-#[tokio::test]
-async fn i03_i07_an_event_is_json_as_it_is() {
-    let host = dud().await;
+async fn i03_i07_an_event_is_json_as_it_is(database: TestDatabase) {
+    let host = dud(database).await;
     let cloud = host.cloud("kyc").await;
     let event = |name: &str| TestInstall::new(name).install().to_string();
     for (name, value) in [
@@ -82,9 +88,8 @@ async fn i03_i07_an_event_is_json_as_it_is() {
     assert_eq!(host.installs().await.len(), 4);
 }
 
-#[tokio::test]
-async fn i02_a_look_at_the_two_addresses_does_nothing() {
-    let host = dud().await;
+async fn i02_a_look_at_the_two_addresses_does_nothing(database: TestDatabase) {
+    let host = dud(database).await;
     let cloud = host.cloud("kyc").await;
     for address in [&cloud.callback, &cloud.portal] {
         for (ask, status) in [
@@ -111,9 +116,8 @@ async fn i02_a_look_at_the_two_addresses_does_nothing() {
     assert_eq!(host.installs().await.len(), 0);
 }
 
-#[tokio::test]
-async fn i01_a_wrong_secret_is_an_unknown_path() {
-    let host = dud().await;
+async fn i01_a_wrong_secret_is_an_unknown_path(database: TestDatabase) {
+    let host = dud(database).await;
     let cloud = host.cloud("kyc").await;
     let unknown = host.http.send(Ask::get("/api/none")).await.expect(404);
     let secret = cloud.callback.rsplit('/').next().unwrap();

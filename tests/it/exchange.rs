@@ -6,14 +6,25 @@ use tokio::task::JoinSet;
 
 use crate::support::clients::{exchange, set_cookie, token_of};
 use crate::support::{Portal, TestHost};
+use airlock_test_database::{TestDatabase, on_both};
 
-async fn echo() -> TestHost {
-    TestHost::setup().package("probes/echo").start().await
+on_both!(
+    t1_an_expired_token_is_410_and_an_edited_one_401,
+    t2_of_64_exchanges_of_one_token_at_once_exactly_one_succeeds,
+    a_remounted_frame_gets_its_session_again_and_a_stranger_does_not,
+    the_cookie_has_every_ruled_attribute,
+);
+
+async fn echo(database: TestDatabase) -> TestHost {
+    TestHost::setup()
+        .on(database)
+        .package("probes/echo")
+        .start()
+        .await
 }
 
-#[tokio::test]
-async fn t1_an_expired_token_is_410_and_an_edited_one_401() {
-    let host = echo().await;
+async fn t1_an_expired_token_is_410_and_an_edited_one_401(database: TestDatabase) {
+    let host = echo(database).await;
     let install = host.install("echo", &["data:read"]).await;
     let address = host.sim.launch(&install.installed_app_id).await.unwrap();
     let token = token_of(&address);
@@ -54,9 +65,8 @@ async fn t1_an_expired_token_is_410_and_an_edited_one_401() {
         .problem(410, "launch-over");
 }
 
-#[tokio::test]
-async fn t2_of_64_exchanges_of_one_token_at_once_exactly_one_succeeds() {
-    let host = echo().await;
+async fn t2_of_64_exchanges_of_one_token_at_once_exactly_one_succeeds(database: TestDatabase) {
+    let host = echo(database).await;
     let install = host.install("echo", &["data:read"]).await;
     let token = token_of(&host.sim.launch(&install.installed_app_id).await.unwrap());
     let mut racers = JoinSet::new();
@@ -79,9 +89,8 @@ async fn t2_of_64_exchanges_of_one_token_at_once_exactly_one_succeeds() {
     assert_eq!(cookies, 1);
 }
 
-#[tokio::test]
-async fn a_remounted_frame_gets_its_session_again_and_a_stranger_does_not() {
-    let host = echo().await;
+async fn a_remounted_frame_gets_its_session_again_and_a_stranger_does_not(database: TestDatabase) {
+    let host = echo(database).await;
     let install = host.install("echo", &["data:read"]).await;
     let portal = host.open(&install).await;
     let other = host.open(&install).await;
@@ -109,9 +118,8 @@ async fn a_remounted_frame_gets_its_session_again_and_a_stranger_does_not() {
     portal.remount().await.problem(410, "launch-over");
 }
 
-#[tokio::test]
-async fn the_cookie_has_every_ruled_attribute() {
-    let host = echo().await;
+async fn the_cookie_has_every_ruled_attribute(database: TestDatabase) {
+    let host = echo(database).await;
     let install = host.install("echo", &["data:read"]).await;
     let token = token_of(&host.sim.launch(&install.installed_app_id).await.unwrap());
     let answer = host.http.send(exchange(&token)).await.expect(200);

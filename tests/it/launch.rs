@@ -1,14 +1,23 @@
 //! Launches: who gets a portal's address, and that a refusal never says why.
 
+use airlock_test_database::{TestDatabase, on_both};
 use serde_json::json;
 
 use crate::support::clients::token_of;
 use crate::support::event::with;
 use crate::support::{Ask, TestHost, TestInstall};
 
-#[tokio::test]
-async fn i30_every_launch_that_is_refused_is_the_one_404() {
+on_both!(
+    i30_every_launch_that_is_refused_is_the_one_404,
+    a_pending_install_is_proven_by_its_first_launch,
+    i33_a_launch_while_cloud_is_down_asks_to_come_again,
+    i29_a_launch_with_and_without_organization_and_user_is_taken,
+    each_launch_has_an_address_of_its_own_that_holds_the_token_alone,
+);
+
+async fn i30_every_launch_that_is_refused_is_the_one_404(database: TestDatabase) {
     let host = TestHost::setup()
+        .on(database)
         .package("probes/echo")
         .dud("other")
         .start()
@@ -88,9 +97,12 @@ async fn i30_every_launch_that_is_refused_is_the_one_404() {
         .await;
 }
 
-#[tokio::test]
-async fn a_pending_install_is_proven_by_its_first_launch() {
-    let host = TestHost::setup().package("probes/echo").start().await;
+async fn a_pending_install_is_proven_by_its_first_launch(database: TestDatabase) {
+    let host = TestHost::setup()
+        .on(database)
+        .package("probes/echo")
+        .start()
+        .await;
     // The background would come to it after half a second; the launch does not wait for that.
     let install = host.install("echo", &["data:read"]).await;
     let portal = host.open(&install).await;
@@ -101,9 +113,12 @@ async fn a_pending_install_is_proven_by_its_first_launch() {
     );
 }
 
-#[tokio::test]
-async fn i33_a_launch_while_cloud_is_down_asks_to_come_again() {
-    let host = TestHost::setup().package("probes/echo").start().await;
+async fn i33_a_launch_while_cloud_is_down_asks_to_come_again(database: TestDatabase) {
+    let host = TestHost::setup()
+        .on(database)
+        .package("probes/echo")
+        .start()
+        .await;
     host.sim.set_switches(|switches| switches.outage = true);
     let install = host.install("echo", &["data:read"]).await;
     let request = json!({
@@ -123,9 +138,12 @@ async fn i33_a_launch_while_cloud_is_down_asks_to_come_again() {
     cloud.launch(&request).await;
 }
 
-#[tokio::test]
-async fn i29_a_launch_with_and_without_organization_and_user_is_taken() {
-    let host = TestHost::setup().package("probes/echo").start().await;
+async fn i29_a_launch_with_and_without_organization_and_user_is_taken(database: TestDatabase) {
+    let host = TestHost::setup()
+        .on(database)
+        .package("probes/echo")
+        .start()
+        .await;
     let cloud = host.cloud("echo").await;
     let plain = host.live_install("plain", &["data:read"]).await;
     host.activate("echo", &plain).await;
@@ -148,9 +166,12 @@ async fn i29_a_launch_with_and_without_organization_and_user_is_taken() {
     }
 }
 
-#[tokio::test]
-async fn each_launch_has_an_address_of_its_own_that_holds_the_token_alone() {
-    let host = TestHost::setup().package("probes/echo").start().await;
+async fn each_launch_has_an_address_of_its_own_that_holds_the_token_alone(database: TestDatabase) {
+    let host = TestHost::setup()
+        .on(database)
+        .package("probes/echo")
+        .start()
+        .await;
     let install = host.install("echo", &["data:read"]).await;
     let mut tokens = Vec::new();
     for _ in 0..3 {

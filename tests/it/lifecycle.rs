@@ -2,14 +2,26 @@
 
 use std::time::Duration;
 
+use airlock_test_database::{TestDatabase, on_both};
 use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::support::event::with;
 use crate::support::{TestHost, TestInstall, poll};
 
-async fn dud() -> TestHost {
-    TestHost::setup().dud("kyc").start().await
+on_both!(
+    i16_an_event_that_comes_100_times_at_once_has_one_effect,
+    i14_a_forged_install_is_stored_and_never_active_without_a_live_key,
+    i15_i17_a_forged_install_over_an_active_one_changes_nothing,
+    i23_a_reinstall_supersedes_once_the_old_key_is_dead,
+    i19_i20_an_uninstall_is_taken_whether_or_not_there_is_an_install,
+    i21_a_late_duplicate_of_the_install_does_not_bring_it_back,
+    i22_an_install_after_its_uninstall_is_active_only_with_a_live_key,
+    i25_an_install_and_its_uninstall_at_once_end_uninstalled_or_wait_for_proof,
+);
+
+async fn dud(database: TestDatabase) -> TestHost {
+    TestHost::setup().on(database).dud("kyc").start().await
 }
 
 /// Attempts of installs in that state, as the operator's facts count them.
@@ -21,9 +33,8 @@ async fn count(host: &TestHost, status: &str) -> usize {
         .count()
 }
 
-#[tokio::test]
-async fn i16_an_event_that_comes_100_times_at_once_has_one_effect() {
-    let host = dud().await;
+async fn i16_an_event_that_comes_100_times_at_once_has_one_effect(database: TestDatabase) {
+    let host = dud(database).await;
     let cloud = host.cloud("kyc").await;
     let install = host.live_install("1", &["data:read"]).await;
     for event in [install.install(), install.uninstall()] {
@@ -46,9 +57,10 @@ async fn i16_an_event_that_comes_100_times_at_once_has_one_effect() {
     );
 }
 
-#[tokio::test]
-async fn i14_a_forged_install_is_stored_and_never_active_without_a_live_key() {
-    let host = dud().await;
+async fn i14_a_forged_install_is_stored_and_never_active_without_a_live_key(
+    database: TestDatabase,
+) {
+    let host = dud(database).await;
     let cloud = host.cloud("kyc").await;
     let forged = TestInstall::new("forged").instance(&host.sim.instance_id());
     cloud.event(&forged.install()).await.expect(200);
@@ -79,9 +91,8 @@ async fn refused_twice(host: &TestHost) {
     .await;
 }
 
-#[tokio::test]
-async fn i15_i17_a_forged_install_over_an_active_one_changes_nothing() {
-    let host = dud().await;
+async fn i15_i17_a_forged_install_over_an_active_one_changes_nothing(database: TestDatabase) {
+    let host = dud(database).await;
     let cloud = host.cloud("kyc").await;
     let active = host.live_install("1", &["data:read"]).await;
     host.activate("kyc", &active).await;
@@ -124,9 +135,12 @@ async fn i15_i17_a_forged_install_over_an_active_one_changes_nothing() {
         .problem(503, "app-not-serving");
 }
 
-#[tokio::test]
-async fn i23_a_reinstall_supersedes_once_the_old_key_is_dead() {
-    let host = TestHost::setup().package("probes/echo").start().await;
+async fn i23_a_reinstall_supersedes_once_the_old_key_is_dead(database: TestDatabase) {
+    let host = TestHost::setup()
+        .on(database)
+        .package("probes/echo")
+        .start()
+        .await;
     let cloud = host.cloud("echo").await;
     let old = host.live_install("old", &["data:read"]).await;
     host.activate("echo", &old).await;
@@ -162,9 +176,8 @@ async fn i23_a_reinstall_supersedes_once_the_old_key_is_dead() {
     cloud.ask_launch(&old.launch()).await.expect(404);
 }
 
-#[tokio::test]
-async fn i19_i20_an_uninstall_is_taken_whether_or_not_there_is_an_install() {
-    let host = dud().await;
+async fn i19_i20_an_uninstall_is_taken_whether_or_not_there_is_an_install(database: TestDatabase) {
+    let host = dud(database).await;
     let cloud = host.cloud("kyc").await;
     let unknown = TestInstall::new("unknown");
     for _ in 0..2 {
@@ -178,9 +191,8 @@ async fn i19_i20_an_uninstall_is_taken_whether_or_not_there_is_an_install() {
     }
 }
 
-#[tokio::test]
-async fn i21_a_late_duplicate_of_the_install_does_not_bring_it_back() {
-    let host = dud().await;
+async fn i21_a_late_duplicate_of_the_install_does_not_bring_it_back(database: TestDatabase) {
+    let host = dud(database).await;
     let cloud = host.cloud("kyc").await;
     let install = host.live_install("1", &["data:read"]).await;
     host.activate("kyc", &install).await;
@@ -194,9 +206,8 @@ async fn i21_a_late_duplicate_of_the_install_does_not_bring_it_back() {
     cloud.ask_launch(&install.launch()).await.expect(404);
 }
 
-#[tokio::test]
-async fn i22_an_install_after_its_uninstall_is_active_only_with_a_live_key() {
-    let host = dud().await;
+async fn i22_an_install_after_its_uninstall_is_active_only_with_a_live_key(database: TestDatabase) {
+    let host = dud(database).await;
     let cloud = host.cloud("kyc").await;
     let dead = TestInstall::new("dead");
     let live = host.live_install("live", &["data:read"]).await;
@@ -209,9 +220,10 @@ async fn i22_an_install_after_its_uninstall_is_active_only_with_a_live_key() {
     assert_eq!(host.status(&dead.id).await.as_deref(), Some("pending"));
 }
 
-#[tokio::test]
-async fn i25_an_install_and_its_uninstall_at_once_end_uninstalled_or_wait_for_proof() {
-    let host = dud().await;
+async fn i25_an_install_and_its_uninstall_at_once_end_uninstalled_or_wait_for_proof(
+    database: TestDatabase,
+) {
+    let host = dud(database).await;
     let cloud = host.cloud("kyc").await;
     for number in 0..20 {
         let install = TestInstall::new(&number.to_string());

@@ -2,16 +2,30 @@
 
 use std::time::{Duration, Instant};
 
+use airlock_test_database::{TestDatabase, on_both};
 use serde_json::json;
 
 use crate::support::event::with;
 use crate::support::{TestHost, TestInstall, Wire, poll};
 
-#[tokio::test]
-async fn an_attempt_is_proven_by_one_read_bound_to_its_instance() {
+on_both!(
+    an_attempt_is_proven_by_one_read_bound_to_its_instance,
+    i33_events_are_answered_while_cloud_is_down_and_settled_when_it_is_back,
+    a_key_that_lives_only_after_the_answer_is_proven_all_the_same,
+    deliveries_that_come_twice_in_turn_have_one_effect,
+    deliveries_that_come_twice_at_once_have_one_effect,
+    an_event_with_another_app_id_is_422_once_the_app_is_pinned,
+    an_app_id_that_the_operator_set_is_asked_for_from_the_first_event_on,
+    a_fourth_attempt_takes_the_place_of_a_refused_one_else_it_comes_again,
+    a_403_activates_only_an_empty_place_and_gives_way_to_a_2xx,
+    a_key_that_is_refused_twice_revokes_its_install_and_a_launch_with_it_alive_restores,
+);
+
+async fn an_attempt_is_proven_by_one_read_bound_to_its_instance(database: TestDatabase) {
     let sim = TestHost::setup().dud("none").start().await;
     let wire = Wire::start(sim.sim.api_url()).await;
     let host = TestHost::setup()
+        .on(database)
         .dud("kyc")
         .through(&sim.sim, wire.api_url())
         .start()
@@ -32,9 +46,10 @@ async fn an_attempt_is_proven_by_one_read_bound_to_its_instance() {
     assert_eq!(heard[0].body.len(), 0);
 }
 
-#[tokio::test]
-async fn i33_events_are_answered_while_cloud_is_down_and_settled_when_it_is_back() {
-    let host = TestHost::setup().dud("kyc").start().await;
+async fn i33_events_are_answered_while_cloud_is_down_and_settled_when_it_is_back(
+    database: TestDatabase,
+) {
+    let host = TestHost::setup().on(database).dud("kyc").start().await;
     host.sim.set_switches(|switches| switches.outage = true);
     let begun = Instant::now();
     let install = host.install("kyc", &["data:read"]).await;
@@ -60,9 +75,8 @@ async fn i33_events_are_answered_while_cloud_is_down_and_settled_when_it_is_back
     host.until_status(&install.installed_app_id, "active").await;
 }
 
-#[tokio::test]
-async fn a_key_that_lives_only_after_the_answer_is_proven_all_the_same() {
-    let host = TestHost::setup().dud("kyc").start().await;
+async fn a_key_that_lives_only_after_the_answer_is_proven_all_the_same(database: TestDatabase) {
+    let host = TestHost::setup().on(database).dud("kyc").start().await;
     assert!(
         !host.sim.switches().key_live_before_answer,
         "the simulated Cloud's own default"
@@ -78,36 +92,46 @@ async fn a_key_that_lives_only_after_the_answer_is_proven_all_the_same() {
     assert_eq!(refused, 0, "the host asked before it had answered");
 }
 
-#[tokio::test]
-async fn duplicated_deliveries_of_a_whole_life_have_one_effect() {
-    for at_once in [false, true] {
-        let host = TestHost::setup()
-            .dud("kyc")
-            .cloud(|cloud| {
-                cloud.switches.duplicate_delivery = true;
-                cloud.switches.duplicate_at_once = at_once;
-                cloud.switches.legacy_fields = true;
-                cloud.switches.idempotency_header = true;
-                cloud.switches.idempotency_body = !at_once;
-            })
-            .start()
-            .await;
-        let install = host.install("kyc", &["data:read"]).await;
-        host.until_status(&install.installed_app_id, "active").await;
-        let line = host.installs().await.pop().unwrap();
-        assert_eq!(
-            line.organization_id.as_deref(),
-            Some(host.sim.organization_id())
-        );
-        host.sim.uninstall(&install.installed_app_id).await.unwrap();
-        assert_eq!(host.installs().await.len(), 1);
-        assert_eq!(host.installs().await[0].status, "uninstalled");
-    }
+async fn deliveries_that_come_twice_in_turn_have_one_effect(database: TestDatabase) {
+    a_whole_life_delivered_twice(database, false).await;
 }
 
-#[tokio::test]
-async fn an_event_with_another_app_id_is_422_once_the_app_is_pinned() {
-    let host = TestHost::setup().dud("kyc").dud("other").start().await;
+async fn deliveries_that_come_twice_at_once_have_one_effect(database: TestDatabase) {
+    a_whole_life_delivered_twice(database, true).await;
+}
+
+async fn a_whole_life_delivered_twice(database: TestDatabase, at_once: bool) {
+    let host = TestHost::setup()
+        .on(database)
+        .dud("kyc")
+        .cloud(|cloud| {
+            cloud.switches.duplicate_delivery = true;
+            cloud.switches.duplicate_at_once = at_once;
+            cloud.switches.legacy_fields = true;
+            cloud.switches.idempotency_header = true;
+            cloud.switches.idempotency_body = !at_once;
+        })
+        .start()
+        .await;
+    let install = host.install("kyc", &["data:read"]).await;
+    host.until_status(&install.installed_app_id, "active").await;
+    let line = host.installs().await.pop().unwrap();
+    assert_eq!(
+        line.organization_id.as_deref(),
+        Some(host.sim.organization_id())
+    );
+    host.sim.uninstall(&install.installed_app_id).await.unwrap();
+    assert_eq!(host.installs().await.len(), 1);
+    assert_eq!(host.installs().await[0].status, "uninstalled");
+}
+
+async fn an_event_with_another_app_id_is_422_once_the_app_is_pinned(database: TestDatabase) {
+    let host = TestHost::setup()
+        .on(database)
+        .dud("kyc")
+        .dud("other")
+        .start()
+        .await;
     let (cloud, other) = (host.cloud("kyc").await, host.cloud("other").await);
     // Not proven, so not pinned: another app_id is still taken.
     cloud
@@ -136,9 +160,11 @@ async fn an_event_with_another_app_id_is_422_once_the_app_is_pinned() {
     assert_eq!(host.status("instapp_2").await, None);
 }
 
-#[tokio::test]
-async fn an_app_id_that_the_operator_set_is_asked_for_from_the_first_event_on() {
+async fn an_app_id_that_the_operator_set_is_asked_for_from_the_first_event_on(
+    database: TestDatabase,
+) {
     let host = TestHost::setup()
+        .on(database)
         .dud("kyc")
         .set("AIRLOCK_APPS__KYC__APP_ID", "app_set")
         .start()
@@ -153,9 +179,10 @@ async fn an_app_id_that_the_operator_set_is_asked_for_from_the_first_event_on() 
     assert_eq!(host.installs().await.len(), 1);
 }
 
-#[tokio::test]
-async fn a_fourth_attempt_takes_the_place_of_a_refused_one_else_it_comes_again() {
-    let host = TestHost::setup().dud("kyc").start().await;
+async fn a_fourth_attempt_takes_the_place_of_a_refused_one_else_it_comes_again(
+    database: TestDatabase,
+) {
+    let host = TestHost::setup().on(database).dud("kyc").start().await;
     let cloud = host.cloud("kyc").await;
     let attempt = |name: &str| TestInstall::new(name).instance("instance_one");
     host.sim.set_switches(|switches| switches.outage = true);
@@ -188,9 +215,8 @@ async fn a_fourth_attempt_takes_the_place_of_a_refused_one_else_it_comes_again()
     assert_eq!(here.len(), 1);
 }
 
-#[tokio::test]
-async fn a_403_activates_only_an_empty_place_and_gives_way_to_a_2xx() {
-    let host = TestHost::setup().dud("kyc").start().await;
+async fn a_403_activates_only_an_empty_place_and_gives_way_to_a_2xx(database: TestDatabase) {
+    let host = TestHost::setup().on(database).dud("kyc").start().await;
     // Live, but without data:read: Cloud answers the proof with 403.
     let first = host.live_install("first", &["alerts:write"]).await;
     host.activate("kyc", &first).await;
@@ -217,9 +243,10 @@ async fn a_403_activates_only_an_empty_place_and_gives_way_to_a_2xx() {
     assert_eq!(host.status(&first.id).await.as_deref(), Some("superseded"));
 }
 
-#[tokio::test]
-async fn a_key_that_is_refused_twice_revokes_its_install_and_a_launch_with_it_alive_restores() {
-    let host = TestHost::setup().package("kyc").start().await;
+async fn a_key_that_is_refused_twice_revokes_its_install_and_a_launch_with_it_alive_restores(
+    database: TestDatabase,
+) {
+    let host = TestHost::setup().on(database).package("kyc").start().await;
     let install = host.install("kyc", &["data:read"]).await;
     let portal = host.open(&install).await;
     portal.get("identities").await.expect(200);

@@ -2,15 +2,27 @@
 
 use std::time::Duration;
 
+use airlock_test_database::{TestDatabase, on_both};
 use serde_json::json;
 
 use crate::support::clients::{exchange, token_of};
 use crate::support::{Answer, Ask, Portal, TestHost};
 
+on_both!(
+    a_session_past_its_time_is_410,
+    a_session_ends_with_its_install,
+    i39_a_session_opens_nothing_but_its_own_address,
+    i38_looking_at_a_launch_address_uses_nothing_up,
+);
+
 const LAUNCH_AGAIN: &str = "Launch the app again";
 
-async fn echo() -> TestHost {
-    TestHost::setup().package("probes/echo").start().await
+async fn echo(database: TestDatabase) -> TestHost {
+    TestHost::setup()
+        .on(database)
+        .package("probes/echo")
+        .start()
+        .await
 }
 
 /// The answers of a dead session: a problem on its API, a page on its shell, both with the same status.
@@ -25,9 +37,8 @@ fn assert_over(api: &Answer, page: &Answer, status: u16, kind: &str) {
     assert!(page.text().contains(LAUNCH_AGAIN), "{}", page.text());
 }
 
-#[tokio::test]
-async fn a_session_past_its_time_is_410() {
-    let host = echo().await;
+async fn a_session_past_its_time_is_410(database: TestDatabase) {
+    let host = echo(database).await;
     let install = host.install("echo", &["data:read"]).await;
     let portal = host.open(&install).await;
     host.clock.advance(Duration::from_mins(14));
@@ -48,9 +59,8 @@ async fn a_session_past_its_time_is_410() {
     );
 }
 
-#[tokio::test]
-async fn a_session_ends_with_its_install() {
-    let host = echo().await;
+async fn a_session_ends_with_its_install(database: TestDatabase) {
+    let host = echo(database).await;
     let install = host.install("echo", &["data:read"]).await;
     let portal = host.open(&install).await;
     let unused = token_of(&host.sim.launch(&install.installed_app_id).await.unwrap());
@@ -75,9 +85,8 @@ async fn a_session_ends_with_its_install() {
     assert_eq!(fresh.get("calls").await.expect(200).json(), json!([]));
 }
 
-#[tokio::test]
-async fn i39_a_session_opens_nothing_but_its_own_address() {
-    let host = echo().await;
+async fn i39_a_session_opens_nothing_but_its_own_address(database: TestDatabase) {
+    let host = echo(database).await;
     let install = host.install("echo", &["data:read"]).await;
     let (one, two) = (host.open(&install).await, host.open(&install).await);
     assert_ne!(one.sid, two.sid);
@@ -108,9 +117,8 @@ async fn i39_a_session_opens_nothing_but_its_own_address() {
     }
 }
 
-#[tokio::test]
-async fn i38_looking_at_a_launch_address_uses_nothing_up() {
-    let host = echo().await;
+async fn i38_looking_at_a_launch_address_uses_nothing_up(database: TestDatabase) {
+    let host = echo(database).await;
     let install = host.install("echo", &["data:read"]).await;
     let address = host.sim.launch(&install.installed_app_id).await.unwrap();
     let target = format!("{}?{}", address.path(), address.query().unwrap());

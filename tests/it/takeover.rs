@@ -2,14 +2,21 @@
 
 use std::time::Duration;
 
+use airlock_test_database::{TestDatabase, on_both};
 use serde_json::json;
 
 use crate::support::event::with;
 use crate::support::{TestHost, TestInstall, poll};
 
-#[tokio::test]
-async fn i15_a_known_install_can_not_be_told_again_in_another_instance() {
-    let host = TestHost::setup().dud("kyc").start().await;
+on_both!(
+    i15_a_known_install_can_not_be_told_again_in_another_instance,
+    an_uninstall_for_another_instance_ends_nothing,
+    an_install_told_anew_after_its_refused_attempt_was_dropped_is_proven_by_itself,
+    of_two_apps_that_were_told_one_app_id_only_one_gets_it,
+);
+
+async fn i15_a_known_install_can_not_be_told_again_in_another_instance(database: TestDatabase) {
+    let host = TestHost::setup().on(database).dud("kyc").start().await;
     let cloud = host.cloud("kyc").await;
     let active = host.live_install("1", &["data:read"]).await;
     host.activate("kyc", &active).await;
@@ -42,9 +49,8 @@ async fn i15_a_known_install_can_not_be_told_again_in_another_instance() {
         .problem(503, "app-not-serving");
 }
 
-#[tokio::test]
-async fn an_uninstall_for_another_instance_ends_nothing() {
-    let host = TestHost::setup().dud("kyc").start().await;
+async fn an_uninstall_for_another_instance_ends_nothing(database: TestDatabase) {
+    let host = TestHost::setup().on(database).dud("kyc").start().await;
     let cloud = host.cloud("kyc").await;
     let active = host.live_install("1", &["data:read"]).await;
     host.activate("kyc", &active).await;
@@ -63,9 +69,10 @@ async fn an_uninstall_for_another_instance_ends_nothing() {
     cloud.ask_launch(&active.launch()).await.expect(404);
 }
 
-#[tokio::test]
-async fn an_install_told_anew_after_its_refused_attempt_was_dropped_is_proven_by_itself() {
-    let host = TestHost::setup().dud("kyc").start().await;
+async fn an_install_told_anew_after_its_refused_attempt_was_dropped_is_proven_by_itself(
+    database: TestDatabase,
+) {
+    let host = TestHost::setup().on(database).dud("kyc").start().await;
     let cloud = host.cloud("kyc").await;
     let live = host.live_install("1", &["data:read"]).await;
     let dead = live.clone().key("blnk_a_key_that_no_cloud_knows_1");
@@ -89,9 +96,13 @@ async fn an_install_told_anew_after_its_refused_attempt_was_dropped_is_proven_by
     host.activate("kyc", &live).await;
 }
 
-#[tokio::test]
-async fn of_two_apps_that_were_told_one_app_id_only_one_gets_it() {
-    let host = TestHost::setup().dud("kyc").dud("other").start().await;
+async fn of_two_apps_that_were_told_one_app_id_only_one_gets_it(database: TestDatabase) {
+    let host = TestHost::setup()
+        .on(database)
+        .dud("kyc")
+        .dud("other")
+        .start()
+        .await;
     host.sim.set_switches(|switches| switches.outage = true);
     let first = host.live_install("1", &["data:read"]).await;
     let second = host.live_install("2", &["data:read"]).await;

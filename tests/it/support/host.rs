@@ -5,6 +5,7 @@ use std::sync::Arc;
 use airlock_cloud_sim::{CloudSim, Installed, Registration};
 use airlock_host::admin::{InstallLine, Reports};
 use airlock_host::model::Slug;
+use airlock_test_database::TestDatabase;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -26,6 +27,8 @@ pub(crate) struct TestHost {
     pub(super) reports: Reports,
     pub(super) stopping: CancellationToken,
     pub(super) serving: JoinHandle<anyhow::Result<()>>,
+    #[expect(dead_code, reason = "the database goes away together with the host")]
+    pub(super) database: TestDatabase,
     #[expect(dead_code, reason = "the folder goes away together with the host")]
     pub(super) folder: TempDir,
 }

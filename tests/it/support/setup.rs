@@ -6,6 +6,7 @@ use std::sync::Arc;
 use airlock_cloud_sim::{CloudSim, Options};
 use airlock_host::app::{Host, signer};
 use airlock_host::config::{Config, Layers, Secrets};
+use airlock_test_database::TestDatabase;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -23,6 +24,7 @@ pub(crate) struct Setup {
     cloud: Options,
     api_url: Option<Url>,
     sim: Option<CloudSim>,
+    database: TestDatabase,
     folder: TempDir,
 }
 
@@ -34,8 +36,15 @@ impl Setup {
             cloud: Options::default(),
             api_url: None,
             sim: None,
+            database: TestDatabase::sqlite(),
             folder: tempfile::tempdir().expect("a folder"),
         }
+    }
+
+    /// Keeps its state in this database.
+    pub(crate) fn on(mut self, database: TestDatabase) -> Self {
+        self.database = database;
+        self
     }
 
     /// Loads the package of an app of `guests/`.
@@ -93,7 +102,10 @@ impl Setup {
         let public = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let operator = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let origin = format!("http://{}", public.local_addr().expect("an address"));
-        let config = config(self.folder.path(), &origin, &api_url, self.variables);
+        let mut variables = self.variables;
+        let database = self.database.url().to_owned();
+        variables.push(("AIRLOCK_DATABASE__URL".to_owned(), database));
+        let config = config(self.folder.path(), &origin, &api_url, variables);
         let clock = Arc::new(MovableClock::default());
         let secrets = Secrets {
             master_keys: Some(keys::generated('k').into()),
@@ -117,6 +129,7 @@ impl Setup {
             reports,
             stopping,
             serving,
+            database: self.database,
             folder: self.folder,
         };
         for slug in self.packages {
