@@ -22,7 +22,7 @@ use url::Url;
 use crate::admin::{self, AdminParts, AdminToken};
 use crate::cloud::{Cloud, CloudSettings, Transport};
 use crate::config::{Config, Secrets};
-use crate::install::{Endpoints, GuestStore, Installs};
+use crate::install::{Endpoints, GuestStore, Installs, follow};
 use crate::intake::{Intake, IntakeParts};
 use crate::model::{AppId, Clock, Slug};
 use crate::runtime::{AppOverrides, Limits, Runtime, RuntimeSettings, Services};
@@ -176,6 +176,14 @@ impl Host {
         self.lock.announce(address, &token)?;
         let parts = self.admin_parts(Some(&public_url), AdminToken::new(&token));
         info!(public_url = %public_url, listen = %public.local_addr()?, "Serving at {public_url}");
+        // Calls in flight need it to the end, so it outlives the listeners.
+        let following = CancellationToken::new();
+        let _ends_with_this = following.clone().drop_guard();
+        tokio::spawn(follow(
+            self.installs.clone(),
+            self.endpoints.clone(),
+            following.clone(),
+        ));
         let intake_task = tokio::spawn(intake.run(stopping.clone()));
         let public_server = drain::serve(public, web::router(web), stopping.clone(), DRAIN);
         let operator_server = drain::serve(operator, admin::router(parts), stopping.clone(), DRAIN);
@@ -184,6 +192,7 @@ impl Host {
         tasks.close();
         let _ = tokio::time::timeout(DRAIN, tasks.wait()).await;
         let _ = tokio::time::timeout(DRAIN, intake_task).await;
+        following.cancel();
         self.installs.database().close().await;
         info!("Stopped");
         public_result.and(operator_result)

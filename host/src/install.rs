@@ -6,6 +6,7 @@
 
 pub mod endpoints;
 pub mod event;
+pub mod follow;
 pub mod guest_store;
 pub mod launch;
 pub mod lifecycle;
@@ -16,8 +17,10 @@ pub mod tenant;
 
 pub use endpoints::{EndpointKind, Endpoints};
 pub use event::{Event, EventError, InstallEvent, UninstallEvent};
+pub use follow::follow;
 pub use guest_store::{Condition, Entry, GuestStore, GuestStoreError};
 pub use launch::{FirstUse, LaunchRefused, LaunchRequest, SessionRefused, UseRefused};
 pub use lifecycle::{Accepted, Installs, OpenInstallsError};
+pub use live::{NotCurrent, Stale};
 pub use receive::{Receipt, ReceiveError};
 pub use tenant::{ActiveInstall, Attempt, Tenant};

@@ -8,10 +8,11 @@ mod hooks;
 mod proof;
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore};
+use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, error};
@@ -22,15 +23,24 @@ use crate::cloud::Cloud;
 use crate::install::{GuestStore, Installs};
 use crate::model::Clock;
 use crate::runtime::Runtime;
+use crate::secret::random_name;
 use crate::store::outbox::{Kind, Work};
 use crate::store::{StoreError, outbox};
 
-/// Work taken up in one round.
-const ROUND: u32 = 64;
 /// Work done at once: a Cloud that hangs must not hold up everybody.
 const AT_ONCE: usize = 8;
 /// Looks at the outbox at least this often.
 const POLL: Duration = Duration::from_secs(30);
+/// The same where other hosts add to it, whose work may be ours to finish.
+const SHARED_POLL: Duration = Duration::from_secs(5);
+/// How long work stays with a host that is not heard of any more.
+const LEASE: Duration = Duration::from_secs(30);
+/// Tries to give work back, one each second.
+const GIVING_BACK: u32 = 10;
+/// What is past its time is forgotten this often.
+const SWEEP: Duration = Duration::from_hours(1);
+/// Leases are renewed this often.
+const RENEWAL: Duration = Duration::from_secs(10);
 
 /// What the work needs.
 pub struct IntakeParts {
@@ -48,6 +58,8 @@ pub struct IntakeParts {
 
 struct Inner {
     parts: IntakeParts,
+    /// Names this run of the host in its leases.
+    host: String,
     wake: Notify,
     under_way: Mutex<HashSet<i64>>,
     /// Proofs and hooks have permits of their own: a guest that takes its time holds up no install.
@@ -64,6 +76,7 @@ impl Intake {
     pub fn new(parts: IntakeParts) -> Self {
         Self(Arc::new(Inner {
             parts,
+            host: random_name(),
             wake: Notify::new(),
             under_way: Mutex::default(),
             proofs: Arc::new(Semaphore::new(AT_ONCE)),
@@ -79,6 +92,15 @@ impl Intake {
     /// Works until it is told to stop, and ends what it has begun.
     pub async fn run(self, stopping: CancellationToken) {
         let tasks = TaskTracker::new();
+        let renewing = tokio::spawn(self.clone().renew());
+        let sweeping = tokio::spawn(self.clone().sweep());
+        let _end_with_this = [renewing, sweeping].map(|task| AbortOnDrop(task.abort_handle()));
+        if let Err(error) = self.end_leases().await {
+            error!(
+                error = &error as &dyn std::error::Error,
+                "The leases of an earlier run could not be ended; they end by themselves"
+            );
+        }
         while !stopping.is_cancelled() {
             let wait = match self.round(&tasks).await {
                 Ok(wait) => wait,
@@ -102,35 +124,103 @@ impl Intake {
 
     /// Takes up what is due; answers how long nothing else will be.
     async fn round(&self, tasks: &TaskTracker) -> Result<Duration, StoreError> {
-        let now = self.0.parts.clock.now();
-        let mut connection = self.0.parts.installs.database().read().await?;
-        let due = outbox::due(&mut connection, now, ROUND).await?;
-        let next = outbox::next_due(&mut connection, now).await?;
-        drop(connection);
-        for work in due {
-            if self.begin(work.id) {
-                let intake = self.clone();
-                tasks.spawn(async move { intake.carry_out(work).await });
+        for (proofs, permits) in [(true, &self.0.proofs), (false, &self.0.hooks)] {
+            for work in self.lease(proofs, permits.available_permits()).await? {
+                // Leased anew while it is still being done here: the clock has jumped.
+                if self.begin(work.id) {
+                    let intake = self.clone();
+                    tasks.spawn(async move { intake.carry_out(work).await });
+                }
             }
         }
-        // What is due already is under way, and its end wakes this loop.
-        Ok(next.map_or(POLL, |next| next.since(now)).min(POLL))
+        // What is under way wakes this loop when it ends.
+        let now = self.0.parts.clock.now();
+        let database = self.0.parts.installs.database();
+        let next = outbox::next_due(&mut *database.read().await?, now).await?;
+        let poll = if database.is_shared() {
+            SHARED_POLL
+        } else {
+            POLL
+        };
+        Ok(next.map_or(poll, |next| next.since(now)).min(poll))
+    }
+
+    /// Leases as much as can be done at once; the rest is left to other hosts. Without any work nothing is written.
+    async fn lease(&self, proofs: bool, limit: usize) -> Result<Vec<Work>, StoreError> {
+        let now = self.0.parts.clock.now();
+        let database = self.0.parts.installs.database();
+        if limit == 0 || !outbox::is_due(&mut *database.read().await?, proofs, now).await? {
+            return Ok(Vec::new());
+        }
+        let (host, until) = (&self.0.host, now.plus(LEASE));
+        let mut tx = database.write().await?;
+        let work = outbox::lease(&mut tx, host, proofs, now, until, limit).await?;
+        tx.commit().await?;
+        Ok(work)
+    }
+
+    /// Keeps the leases of what is under way.
+    async fn renew(self) {
+        loop {
+            tokio::time::sleep(RENEWAL).await;
+            if self.under_way().is_empty() {
+                continue;
+            }
+            if let Err(error) = self.renew_once().await {
+                error!(
+                    error = &error as &dyn std::error::Error,
+                    "Leases could not be renewed"
+                );
+            }
+        }
+    }
+
+    /// Forgets events that are past their time.
+    async fn sweep(self) {
+        loop {
+            if let Err(error) = self.0.parts.installs.sweep_events().await {
+                error!(
+                    error = &error as &dyn std::error::Error,
+                    "Old events could not be forgotten"
+                );
+            }
+            tokio::time::sleep(SWEEP).await;
+        }
+    }
+
+    async fn renew_once(&self) -> Result<(), StoreError> {
+        let until = self.0.parts.clock.now().plus(LEASE);
+        let mut tx = self.0.parts.installs.database().write().await?;
+        outbox::renew(&mut tx, &self.0.host, until).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Where this host is the only one, every lease is one of an earlier run.
+    async fn end_leases(&self) -> Result<(), StoreError> {
+        let database = self.0.parts.installs.database();
+        if database.is_shared() {
+            return Ok(());
+        }
+        let mut tx = database.write().await?;
+        outbox::end_leases(&mut tx).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    fn under_way(&self) -> MutexGuard<'_, HashSet<i64>> {
+        self.0
+            .under_way
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn begin(&self, id: i64) -> bool {
-        self.0
-            .under_way
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(id)
+        self.under_way().insert(id)
     }
 
     fn end(&self, id: i64) {
-        self.0
-            .under_way
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&id);
+        self.under_way().remove(&id);
         self.notify();
     }
 
@@ -152,15 +242,32 @@ impl Intake {
         if let Err(error) = done {
             error!(install.id = %work.install, kind = work.kind.as_str(),
                 error = &error as &dyn std::error::Error, "Work behind an event failed; it will be tried again");
-            // The database itself failed: whoever spins here helps nobody.
-            tokio::time::sleep(Duration::from_secs(1)).await;
+            self.give_back(&work).await;
         }
         self.end(work.id);
     }
 
+    /// Gives work back that the database did not let us end. Should it not answer for long, the lease ends by itself.
+    async fn give_back(&self, work: &Work) {
+        for _ in 0..GIVING_BACK {
+            // Whoever spins here helps nobody.
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            if self.release(work).await.is_ok() {
+                break;
+            }
+        }
+    }
+
+    async fn release(&self, work: &Work) -> Result<(), StoreError> {
+        let mut tx = self.0.parts.installs.database().write().await?;
+        outbox::release(&mut tx, &self.0.host, work.id).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
     async fn finish(&self, work: &Work) -> Result<(), StoreError> {
         let mut tx = self.0.parts.installs.database().write().await?;
-        outbox::finish(&mut tx, work.id).await?;
+        outbox::finish(&mut tx, &self.0.host, work.id).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -168,15 +275,24 @@ impl Intake {
     async fn retry(&self, work: &Work, reason: &str) -> Result<(), StoreError> {
         let next = self.0.parts.clock.now().plus(backoff::wait(work.tries));
         let mut tx = self.0.parts.installs.database().write().await?;
-        outbox::retry(&mut tx, work.id, next, reason).await?;
+        outbox::retry(&mut tx, &self.0.host, work.id, next, reason).await?;
         tx.commit().await?;
         Ok(())
     }
 
     async fn park(&self, work: &Work, reason: &str) -> Result<(), StoreError> {
         let mut tx = self.0.parts.installs.database().write().await?;
-        outbox::park(&mut tx, work.id, reason).await?;
+        outbox::park(&mut tx, &self.0.host, work.id, reason).await?;
         tx.commit().await?;
         Ok(())
+    }
+}
+
+/// Ends a task when the one that started it ends.
+struct AbortOnDrop(AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }

@@ -7,6 +7,7 @@
 //! column and row when the database holds what it must not.
 
 pub mod audit;
+pub mod changes;
 pub mod database;
 pub mod endpoints;
 pub mod error;

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use crate::install::NotCurrent;
 use crate::model::{Denied, Permission};
 
 /// What Cloud or Core said about a request that it refused.
@@ -70,6 +71,18 @@ impl From<Denied> for CloudError {
         match denied {
             Denied::NotGranted(permission) => Self::NotGranted(permission),
             Denied::NotRequested(permission) => Self::NotRequested(permission),
+        }
+    }
+}
+
+impl From<NotCurrent> for CloudError {
+    fn from(reason: NotCurrent) -> Self {
+        match reason {
+            NotCurrent::Ended => Self::Revoked,
+            NotCurrent::Stale(_) => Self::Unavailable(Wait {
+                message: "the host's database does not answer".to_owned(),
+                retry_after_seconds: Some(5),
+            }),
         }
     }
 }

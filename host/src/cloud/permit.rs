@@ -182,9 +182,7 @@ impl<P: Scope> Permitted<P> {
             .await
             .map_err(|_| out_of_time())?
             .map_err(|_| out_of_time())?;
-        if !bound.installs.live().is_current(&bound.tenant) {
-            return Err(CloudError::Revoked);
-        }
+        bound.installs.live().check_current(&bound.tenant)?;
         let begun = Instant::now();
         let result = bound
             .transport

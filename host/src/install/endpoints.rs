@@ -71,18 +71,24 @@ impl Endpoints {
         keyring: Arc<Keyring>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, EndpointsError> {
-        let rows = endpoints::list(&mut *database.read().await?).await?;
-        let known = rows
-            .iter()
-            .map(|row| open_row(&keyring, row))
-            .collect::<Result<Vec<_>, _>>()?;
-        let known = Arc::new(RwLock::new(known.into_iter().flatten().collect()));
-        Ok(Self {
+        let endpoints = Self {
             database,
             keyring,
             clock,
-            known,
-        })
+            known: Arc::default(),
+        };
+        endpoints.reload().await?;
+        Ok(endpoints)
+    }
+
+    /// Reads every stored secret anew, because another host may have changed some.
+    pub async fn reload(&self) -> Result<(), EndpointsError> {
+        let rows = endpoints::list(&mut *self.database.read().await?).await?;
+        let opened = rows.iter().map(|row| open_row(&self.keyring, row));
+        let opened = opened.collect::<Result<Vec<_>, _>>()?;
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        *known = opened.into_iter().flatten().collect();
+        Ok(())
     }
 
     /// Makes the secrets that an app lacks.
@@ -110,6 +116,15 @@ impl Endpoints {
         };
         let now = self.clock.now();
         let mut tx = self.database.write().await?;
+        let stored = endpoints::list(&mut tx).await?;
+        if stored
+            .iter()
+            .any(|other| other.slug == row.slug && other.kind == row.kind)
+        {
+            // Another host has just made it.
+            drop(tx);
+            return self.reload().await;
+        }
         endpoints::insert(&mut tx, &row, now).await?;
         audit::append(
             &mut tx,

@@ -206,12 +206,17 @@ impl GuestStore {
         Ok(guest_store::keys(&mut connection, tenant.install_id(), range).await?)
     }
 
-    /// Erases everything that an install stored.
-    pub async fn erase(&self, tenant: &Tenant) -> Result<(), StoreError> {
+    /// Erases everything that an ended install stored. Answers false, and erases nothing, where the same install has
+    /// come back.
+    pub async fn erase_ended(&self, tenant: &Tenant) -> Result<bool, StoreError> {
         let mut tx = self.database.write().await?;
+        let attempts = installs::attempts_of(&mut tx, tenant.install_id()).await?;
+        if attempts.iter().any(|row| row.status == Status::Active) {
+            return Ok(false);
+        }
         guest_store::erase(&mut tx, tenant.install_id()).await?;
         tx.commit().await?;
-        Ok(())
+        Ok(true)
     }
 
     async fn data_key(

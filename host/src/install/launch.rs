@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::event::{EventError, Ids, optional};
 use super::lifecycle::Installs;
+use super::live::Stale;
 use super::tenant::{ActiveInstall, Attempt, Tenant};
 use crate::model::{AppId, InstallId, InstanceId, OrganizationId, Slug, UnixMillis, UserId};
 use crate::secret::{IssuedSession, LaunchClaims, PortalSession, Signer, VerifiedLaunch};
@@ -95,6 +96,9 @@ pub enum LaunchRefused {
     /// Its key is not proven yet, or was refused: to be proven on the spot, once.
     #[error("the install is not proven")]
     Unproven(Box<Attempt>),
+    /// Nobody knows at the moment whether it has ended.
+    #[error(transparent)]
+    Stale(#[from] Stale),
     /// The database.
     #[error(transparent)]
     Unavailable(#[from] StoreError),
@@ -106,6 +110,9 @@ pub enum SessionRefused {
     /// Its install has ended, or sessions of that time have.
     #[error("the session's install has ended")]
     Ended,
+    /// Nobody knows at the moment whether it has.
+    #[error(transparent)]
+    Stale(#[from] Stale),
 }
 
 /// Proof that a launch token was not used before. A session is made of this, so it can't be made twice.
@@ -145,7 +152,7 @@ impl Installs {
         &self,
         request: &LaunchRequest,
     ) -> Result<ActiveInstall, LaunchRefused> {
-        if let Some(tenant) = self.0.live.find(&request.install) {
+        if let Some(tenant) = self.0.live.find(&request.install)? {
             return if request.fits(&tenant) {
                 Ok(ActiveInstall::new(tenant))
             } else {
@@ -185,7 +192,7 @@ impl Installs {
         let tenant = self
             .0
             .live
-            .find(&claims.install)
+            .find(&claims.install)?
             .ok_or(SessionRefused::Ended)?;
         let same = tenant.app_id() == &claims.app
             && tenant.instance_id() == &claims.instance

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use tokio::sync::Mutex;
 use tracing::{info, warn};
@@ -12,7 +13,8 @@ use crate::model::{AppId, Clock, InstallId, Slug, UnixMillis};
 use crate::secret::{Keyring, SealedBlob};
 use crate::store::installs::{InstallRow, Proof, Status, Transition};
 use crate::store::{
-    Connection, Database, StoreError, audit, guest_store, installs, key_check, outbox, pins,
+    Connection, Database, StoreError, audit, changes, guest_store, installs, key_check, outbox,
+    pins,
 };
 
 /// The text whose sealed form tells a wrong master key.
@@ -54,8 +56,11 @@ pub(super) struct Inner {
     pub(super) clock: Arc<dyn Clock>,
     /// The `app_id` of each app, where the operator set it.
     pub(super) app_ids: BTreeMap<Slug, AppId>,
-    /// One transition at a time, so that the live table changes in the order of the commits.
+    /// Held from before a commit until the live table shows it, so that the table changes in the order of the commits.
+    /// Taken after the transaction has begun: whoever waits for the database keeps nobody from reading it.
     pub(super) turn: Mutex<()>,
+    /// The last change of a shared database that the live table shows.
+    pub(super) changes_seen: AtomicI64,
 }
 
 /// The installs of this host. A cheap handle.
@@ -80,6 +85,7 @@ impl Installs {
             clock,
             app_ids,
             turn: Mutex::new(()),
+            changes_seen: AtomicI64::new(0),
         }));
         installs.load().await?;
         Ok(installs)
@@ -89,6 +95,13 @@ impl Installs {
     /// app is left out: neither serves anybody.
     async fn load(&self) -> Result<(), StoreError> {
         let mut connection = self.0.database.read().await?;
+        if self.0.database.is_shared() {
+            // Before the rows are read: what changes meanwhile is read again.
+            let numbers = changes::numbers(&mut connection).await?;
+            self.0
+                .changes_seen
+                .store(numbers.installs, Ordering::Relaxed);
+        }
         let rows = installs::with_status(&mut connection, Status::Active).await?;
         for row in rows {
             let belongs = self.belongs(&mut connection, &row.slug, &row.app).await?;
@@ -165,11 +178,6 @@ impl Installs {
         }
     }
 
-    /// Whether an install of that id is active.
-    pub fn is_active(&self, install: &InstallId) -> bool {
-        self.0.live.find(install).is_some()
-    }
-
     /// A stored attempt in whatever state, for telling its guest.
     pub async fn stored(
         &self,
@@ -210,10 +218,10 @@ impl Installs {
         proof: Proof,
         dead: Option<&Tenant>,
     ) -> Result<Accepted, StoreError> {
-        let _turn = self.0.turn.lock().await;
         let now = self.0.clock.now();
         let row = attempt.tenant().row();
         let mut tx = self.0.database.write().await?;
+        let _turn = self.0.turn.lock().await;
         if !self.belongs(&mut tx, &row.slug, &row.app).await? {
             return Ok(Accepted::Foreign);
         }
@@ -330,7 +338,6 @@ impl Installs {
 
     /// Drops an attempt that was never proven.
     pub async fn discard(&self, attempt: Attempt) -> Result<(), StoreError> {
-        let _turn = self.0.turn.lock().await;
         let row = attempt.tenant().row();
         let now = self.0.clock.now();
         let mut tx = self.0.database.write().await?;
@@ -397,6 +404,11 @@ async fn check_keys(database: &Database, keyring: &Keyring) -> Result<(), OpenIn
         };
     }
     let mut tx = database.write().await?;
+    if key_check::find(&mut tx).await?.is_some() {
+        // Another host has just made it.
+        drop(tx);
+        return Box::pin(check_keys(database, keyring)).await;
+    }
     key_check::insert(&mut tx, &keyring.seal_value(&CHECK_PLACE, CHECK)).await?;
     tx.commit().await.map_err(StoreError::from)?;
     Ok(())

@@ -1,36 +1,73 @@
 //! The live table: which installs are active right now, in memory.
 //!
 //! The transaction that changes a status updates this table before its event is answered, so no request has to ask the
-//! database whether its install still lives. A running host is the only writer of its `SQLite` database.
+//! database whether its install still lives. On a shared database the changes of other hosts are brought in by
+//! [`super::follow`]; where that fails for too long, the table says so and nobody is let in.
 
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::tenant::Tenant;
 use crate::model::{InstallId, UnixMillis};
+
+/// A picture older than this is not acted on.
+pub const MAX_AGE: Duration = Duration::from_secs(5);
+
+/// The database has not been heard for so long that installs may have ended unnoticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("what is known of the installs is older than {} s", MAX_AGE.as_secs())]
+pub struct Stale;
+
+/// Why a tenant may do nothing more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotCurrent {
+    /// It has ended, or was replaced.
+    #[error("the install has ended")]
+    Ended,
+    /// Nobody knows at the moment.
+    #[error(transparent)]
+    Stale(#[from] Stale),
+}
 
 /// Active installs, and which of their keys was refused last.
 #[derive(Debug, Default)]
 pub struct LiveTable {
     active: RwLock<HashMap<InstallId, Tenant>>,
     refused: RwLock<HashMap<InstallId, UnixMillis>>,
+    /// When it was last compared with a database that others write to as well; none where nobody else does.
+    compared: RwLock<Option<Instant>>,
 }
 
 impl LiveTable {
     /// The active install of that id.
-    pub(super) fn find(&self, install: &InstallId) -> Option<Tenant> {
-        self.active
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(install)
-            .cloned()
+    pub(super) fn find(&self, install: &InstallId) -> Result<Option<Tenant>, Stale> {
+        let compared = *self.compared.read().unwrap_or_else(PoisonError::into_inner);
+        if compared.is_some_and(|compared| compared.elapsed() > MAX_AGE) {
+            return Err(Stale);
+        }
+        let active = self.active.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(active.get(install).cloned())
     }
 
     /// Whether this very install, at this generation, is still active.
-    pub fn is_current(&self, tenant: &Tenant) -> bool {
-        self.find(tenant.install_id()).is_some_and(|now| {
+    pub fn check_current(&self, tenant: &Tenant) -> Result<(), NotCurrent> {
+        let now = self.find(tenant.install_id())?;
+        let same = now.is_some_and(|now| {
             now.attempt() == tenant.attempt() && now.generation() == tenant.generation()
-        })
+        });
+        if same { Ok(()) } else { Err(NotCurrent::Ended) }
+    }
+
+    /// Notes that the table showed everything that was committed before `then`.
+    pub(super) fn compared(&self, then: Instant) {
+        let mut compared = self
+            .compared
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *compared = Some(then);
     }
 
     pub(super) fn put(&self, tenant: Tenant) {
@@ -45,6 +82,17 @@ impl LiveTable {
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .remove(install);
+    }
+
+    /// Takes an attempt out, if it is the one that is active.
+    pub(super) fn remove_attempt(&self, tenant: &Tenant) {
+        let mut active = self.active.write().unwrap_or_else(PoisonError::into_inner);
+        let same = active
+            .get(tenant.install_id())
+            .is_some_and(|now| now.attempt() == tenant.attempt());
+        if same {
+            active.remove(tenant.install_id());
+        }
     }
 
     /// Notes that Cloud refused the key at `now`; answers when it was first refused in this row of refusals.

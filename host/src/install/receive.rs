@@ -1,6 +1,9 @@
 //! Receiving an event: everything that it changes is stored in one transaction, and only then is it answered.
 
 use std::time::Duration;
+
+use sqlx::{Any, Transaction};
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::event::{Event, EventError, InstallEvent, UninstallEvent};
@@ -12,6 +15,12 @@ use crate::store::{Connection, StoreError, audit, events, installs, outbox};
 
 /// Most attempts that wait for proof, for one app and instance.
 const MAX_PENDING: usize = 3;
+/// How long storing an event may take where nobody says.
+const PATIENCE: Duration = Duration::from_secs(7);
+/// How long an install event is remembered.
+const EVENT_LIFE: Duration = Duration::from_hours(90 * 24);
+/// Ends of unknown installs that are remembered for each app: whoever knows the address could send any number.
+const MAX_UNKNOWN: i64 = 10_000;
 /// The first try to prove a key: Cloud may make it live only after our answer.
 const FIRST_PROOF: Duration = Duration::from_millis(500);
 
@@ -49,18 +58,39 @@ impl From<sqlx::Error> for ReceiveError {
 impl Installs {
     /// Stores an event for the app whose address it came to.
     pub async fn receive(&self, slug: &Slug, event: Event) -> Result<Receipt, ReceiveError> {
+        self.receive_by(slug, event, Instant::now() + PATIENCE)
+            .await
+    }
+
+    /// Stores an event, or nothing of it where its commit would begin after `deadline`: whoever gave up waiting then was
+    /// told that nothing was stored.
+    pub async fn receive_by(
+        &self,
+        slug: &Slug,
+        event: Event,
+        deadline: Instant,
+    ) -> Result<Receipt, ReceiveError> {
         match event {
-            Event::Install(event) => self.receive_install(slug, *event).await,
-            Event::Uninstall(event) => self.receive_uninstall(slug, event).await,
+            Event::Install(event) => self.receive_install(slug, *event, deadline).await,
+            Event::Uninstall(event) => self.receive_uninstall(slug, event, deadline).await,
         }
+    }
+
+    /// Forgets install events after 90 days. That something has ended is remembered for good.
+    pub async fn sweep_events(&self) -> Result<u64, StoreError> {
+        let now = self.0.clock.now();
+        let mut tx = self.0.database.write().await?;
+        let forgotten = events::forget_installs(&mut tx, now.minus(EVENT_LIFE)).await?;
+        tx.commit().await?;
+        Ok(forgotten)
     }
 
     async fn receive_install(
         &self,
         slug: &Slug,
         event: InstallEvent,
+        deadline: Instant,
     ) -> Result<Receipt, ReceiveError> {
-        let _turn = self.0.turn.lock().await;
         let now = self.0.clock.now();
         let mut tx = self.0.database.write().await?;
         let seen = events::seen(&mut tx, slug, &event.key).await?;
@@ -89,7 +119,7 @@ impl Installs {
         // The same install told again in other words: same key, same place, same grants.
         let mut told = earlier.iter().filter(with_this_key);
         if told.any(|known| is_living(known.status) && known.granted == row.granted) {
-            tx.commit().await?;
+            commit(tx, deadline).await?;
             return Ok(Receipt::Known);
         }
         let occupied = make_room(&mut tx, &row).await?;
@@ -112,7 +142,7 @@ impl Installs {
             now,
         )
         .await?;
-        tx.commit().await?;
+        commit(tx, deadline).await?;
         if occupied || !seen.is_empty() {
             warn!(install.id = %row.install, app = %slug, alarm = true,
                 "Stored another attempt to install {slug} where one is active or the event's key is known; \
@@ -176,10 +206,11 @@ impl Installs {
         &self,
         slug: &Slug,
         event: UninstallEvent,
+        deadline: Instant,
     ) -> Result<Receipt, ReceiveError> {
-        let _turn = self.0.turn.lock().await;
         let now = self.0.clock.now();
         let mut tx = self.0.database.write().await?;
+        let _turn = self.0.turn.lock().await;
         let seen = events::seen(&mut tx, slug, &event.key).await?;
         if self.is_seen(&seen, &event.body) && !self.is_living(&mut tx, &event.install).await? {
             return Ok(Receipt::Known);
@@ -195,7 +226,10 @@ impl Installs {
         };
         events::insert(&mut tx, &event_row, now).await?;
         let ended = end_all(&mut tx, slug, &event, now).await?;
-        tx.commit().await?;
+        if ended == 0 {
+            events::keep_unknown(&mut tx, slug, MAX_UNKNOWN).await?;
+        }
+        commit(tx, deadline).await?;
         if ended == 0 {
             info!(install.id = %event.install, app = %slug,
                 "Noted the end of {}, which is no living install of {slug} in that instance", event.install);
@@ -223,6 +257,14 @@ impl Installs {
             .iter()
             .any(|row| is_living(row.status)))
     }
+}
+
+/// Commits, unless it is too late to.
+async fn commit(tx: Transaction<'static, Any>, deadline: Instant) -> Result<(), StoreError> {
+    if Instant::now() >= deadline {
+        return Err(StoreError::Late);
+    }
+    Ok(tx.commit().await?)
 }
 
 /// An install belongs to one app and one instance for good: its records and sessions do too. An event that names a
@@ -299,6 +341,9 @@ async fn end_all(
             outbox::drop_attempt(tx, &row.install, row.attempt, kind).await?;
         }
         ended += 1;
+    }
+    if ended == 0 {
+        return Ok(0);
     }
     audit::append(
         tx,

@@ -23,7 +23,7 @@ impl Installs {
     pub async fn note_refused_key(&self, tenant: &Tenant) -> Result<bool, StoreError> {
         let now = self.0.clock.now();
         let first = self.0.live.note_refusal(tenant.install_id(), now);
-        if now.since(first) < REFUSAL_GAP || !self.0.live.is_current(tenant) {
+        if now.since(first) < REFUSAL_GAP || self.0.live.check_current(tenant).is_err() {
             return Ok(false);
         }
         // A task of its own: the call that noticed may be cut at any moment, and table and database must not part.
@@ -33,9 +33,9 @@ impl Installs {
     }
 
     async fn revoke(&self, tenant: &Tenant) -> Result<bool, StoreError> {
-        let _turn = self.0.turn.lock().await;
         let now = self.0.clock.now();
         let mut tx = self.0.database.write().await?;
+        let _turn = self.0.turn.lock().await;
         let change = Transition::suspension(Status::Revoked);
         let revoked = installs::transition(&mut tx, tenant.row(), change, now)
             .await?

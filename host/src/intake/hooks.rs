@@ -65,10 +65,9 @@ impl Intake {
 
     /// Erases the records of an ended install, unless the same install has come back.
     async fn erase_records(&self, tenant: &Tenant) -> Result<(), StoreError> {
-        if self.0.parts.installs.is_active(tenant.install_id()) {
+        if !self.0.parts.guest_store.erase_ended(tenant).await? {
             return Ok(());
         }
-        self.0.parts.guest_store.erase(tenant).await?;
         info!(install.id = %tenant.install_id(), app = %tenant.slug(),
             "Erased the records of install {}", tenant.install_id());
         Ok(())

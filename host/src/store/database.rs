@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{Any, AnyPool, Executor as _, Transaction};
 
+use super::changes::Watch;
 use super::error::{OpenError, StoreError};
 use crate::config::DatabaseUrl;
 
@@ -18,14 +19,19 @@ use crate::config::DatabaseUrl;
 const READERS: u32 = 4;
 /// How long a request waits for its turn at the writer: within the 8 s that an event has.
 const TURN: Duration = Duration::from_secs(6);
+/// How long the look at other hosts' changes waits for its connection: less than what makes its picture too old.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// For each connection to `SQLite`. FULL: an answered event survives a power cut. `secure_delete` overwrites what is
 /// deleted, so that an erased key is gone from the file.
 const SQLITE_SETTINGS: &str = "pragma busy_timeout = 5000; pragma journal_mode = wal; pragma synchronous = full; \
      pragma foreign_keys = on; pragma secure_delete = on;";
 /// For each connection to `PostgreSQL`. A transaction of a host that hangs does not keep the others out for long.
-const POSTGRES_SETTINGS: &str = "set lock_timeout = '6s'; set statement_timeout = '8s'; \
+const POSTGRES_SETTINGS: &str = "set lock_timeout = '5s'; set statement_timeout = '8s'; \
      set idle_in_transaction_session_timeout = '10s'; set synchronous_commit = on;";
+/// For each connection to `PostgreSQL` that reads.
+const POSTGRES_READING: &str =
+    "set statement_timeout = '8s'; set default_transaction_read_only = on;";
 /// The lock of writing transactions; the number is `airlock` in ASCII.
 const WRITER: &str = "select pg_advisory_xact_lock(27418566447784811)";
 
@@ -44,10 +50,10 @@ pub type Connection = sqlx::AnyConnection;
 /// A row as the database gave it.
 pub type Row = sqlx::any::AnyRow;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 enum Kind {
     Sqlite,
-    Postgres,
+    Postgres { address: SecretString },
 }
 
 /// The host's database. A cheap handle.
@@ -64,14 +70,7 @@ impl Database {
         sqlx::any::install_default_drivers();
         match url {
             DatabaseUrl::Sqlite(path) => Self::open_file(path).await,
-            DatabaseUrl::Postgres(address) => {
-                #[expect(
-                    clippy::disallowed_methods,
-                    reason = "the address with its password goes to the driver"
-                )]
-                let address = address.expose_secret();
-                Self::open_server(url, address).await
-            }
+            DatabaseUrl::Postgres(address) => Self::open_server(url, address).await,
         }
     }
 
@@ -105,35 +104,44 @@ impl Database {
         })
     }
 
-    async fn open_server(url: &DatabaseUrl, address: &str) -> Result<Self, OpenError> {
-        let failed = |source| OpenError::Open {
+    async fn open_server(url: &DatabaseUrl, address: &SecretString) -> Result<Self, OpenError> {
+        let failed = |source| OpenError::Server {
             database: url.to_string(),
             source,
         };
-        let options = options(address).map_err(failed)?;
+        let options = options(exposed(address)).map_err(failed)?;
         let writer = pool(READERS, POSTGRES_SETTINGS)
             .connect_with(options.clone())
             .await
             .map_err(failed)?;
+        check_encoding(url, &writer).await?;
         POSTGRES.run(&writer).await?;
-        let reading = "set statement_timeout = '8s'; set default_transaction_read_only = on;";
-        let readers = pool(READERS, reading)
+        let readers = pool(READERS, POSTGRES_READING)
             .connect_with(options)
             .await
             .map_err(failed)?;
         Ok(Self {
-            kind: Kind::Postgres,
+            kind: Kind::Postgres {
+                address: address.clone(),
+            },
             writer,
             readers,
         })
     }
 
-    /// Begins a writing transaction. It waits for its turn first, so that what it reads stays true until it ends
-    /// (a deferred transaction of `SQLite` would fail half way).
+    /// Begins a writing transaction. It waits for its turn first, at most 6 s, so that what it reads stays true until it
+    /// ends (a deferred transaction of `SQLite` would fail half way).
     pub async fn write(&self) -> Result<Transaction<'static, Any>, StoreError> {
+        // A turn that comes after the wait was given up is given back by the driver.
+        tokio::time::timeout(TURN, self.begin())
+            .await
+            .map_err(|_| StoreError::Late)?
+    }
+
+    async fn begin(&self) -> Result<Transaction<'static, Any>, StoreError> {
         match self.kind {
             Kind::Sqlite => Ok(self.writer.begin_with("begin immediate").await?),
-            Kind::Postgres => {
+            Kind::Postgres { .. } => {
                 let mut tx = self.writer.begin().await?;
                 tx.execute(WRITER).await?;
                 Ok(tx)
@@ -148,18 +156,50 @@ impl Database {
 
     /// Whether other hosts may write to it too.
     pub fn is_shared(&self) -> bool {
-        self.kind == Kind::Postgres
+        matches!(self.kind, Kind::Postgres { .. })
+    }
+
+    /// Begins to hear what other hosts commit; none where there can be no other host.
+    pub fn watch(&self) -> Option<Watch> {
+        let Kind::Postgres { address } = &self.kind else {
+            return None;
+        };
+        let address = exposed(address);
+        let pool = pool(1, POSTGRES_READING).acquire_timeout(LOOK);
+        let pool = pool.connect_lazy_with(options(address).ok()?);
+        Some(Watch::begin(pool, address.to_owned()))
     }
 
     /// Closes every connection. `SQLite` writes its log back into the file.
     pub async fn close(&self) {
         self.readers.close().await;
-        if self.kind == Kind::Sqlite {
+        if matches!(self.kind, Kind::Sqlite) {
             // The last connection to close writes the log back; erased keys leave it with that.
             let _ = self.writer.execute("pragma wal_checkpoint(truncate)").await;
         }
         self.writer.close().await;
     }
+}
+
+/// Text that this program stores must come back as it was, whatever it is.
+async fn check_encoding(url: &DatabaseUrl, pool: &AnyPool) -> Result<(), OpenError> {
+    let encoding = sqlx::query_scalar("select current_setting('server_encoding')")
+        .fetch_one(pool)
+        .await;
+    let database = url.to_string();
+    match encoding {
+        Ok(encoding) if encoding == "UTF8" => Ok(()),
+        Ok(encoding) => Err(OpenError::Encoding { database, encoding }),
+        Err(source) => Err(OpenError::Server { database, source }),
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the address with its password goes to the driver"
+)]
+fn exposed(address: &SecretString) -> &str {
+    address.expose_secret()
 }
 
 fn options(address: &str) -> Result<AnyConnectOptions, sqlx::Error> {

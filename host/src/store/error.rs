@@ -14,6 +14,35 @@ pub enum OpenError {
         #[source]
         source: sqlx::Error,
     },
+    /// The server can not be reached, or does not let us in.
+    #[error(
+        "opening the database {database}; \
+         try: psql with the same address, and see whether the server runs and the user and password are right"
+    )]
+    Server {
+        /// Its address, without a password.
+        database: String,
+        /// Why not.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The database keeps its text in another encoding.
+    #[error(
+        "the database {database} keeps its text as {encoding}, which can not hold every text; \
+         try: create database … encoding 'UTF8' template template0"
+    )]
+    Encoding {
+        /// Its address, without a password.
+        database: String,
+        /// How it keeps text.
+        encoding: String,
+    },
+    /// The tables were made by a newer version of this program.
+    #[error(
+        "the tables are of a newer version of airlock (step {0}), which this version does not know; \
+         try: that version, or a copy of the database from before"
+    )]
+    Newer(i64),
     /// The file's name is no UTF-8.
     #[error("the database's path {0} is no UTF-8; try: another data_dir")]
     Name(PathBuf),
@@ -28,7 +57,16 @@ pub enum OpenError {
     },
     /// The tables can not be brought to this version.
     #[error("bringing the tables up to date")]
-    Migrate(#[from] sqlx::migrate::MigrateError),
+    Migrate(#[source] sqlx::migrate::MigrateError),
+}
+
+impl From<sqlx::migrate::MigrateError> for OpenError {
+    fn from(error: sqlx::migrate::MigrateError) -> Self {
+        match error {
+            sqlx::migrate::MigrateError::VersionMissing(version) => Self::Newer(version),
+            error => Self::Migrate(error),
+        }
+    }
 }
 
 /// A statement failed, or a row holds what it must not.
@@ -37,6 +75,9 @@ pub enum StoreError {
     /// The database refused or did not answer.
     #[error("the database did not do it")]
     Database(#[from] sqlx::Error),
+    /// It did not answer in time.
+    #[error("the database did not answer in time")]
+    Late,
     /// A row holds what no version of this program writes.
     #[error(transparent)]
     Inconsistent(#[from] Inconsistent),

@@ -78,3 +78,36 @@ pub async fn insert(
     .await?;
     Ok(())
 }
+
+/// Forgets install events that came before `then`. Answers how many.
+pub async fn forget_installs(
+    connection: &mut Connection,
+    then: UnixMillis,
+) -> Result<u64, StoreError> {
+    let done =
+        sqlx::query("delete from webhook_events where event_type = 'install' and received_at < $1")
+            .bind(then.get())
+            .execute(connection)
+            .await?;
+    Ok(done.rows_affected())
+}
+
+/// Keeps only the newest ends of installs that an app never had: `limit` of them.
+pub async fn keep_unknown(
+    connection: &mut Connection,
+    slug: &Slug,
+    limit: i64,
+) -> Result<u64, StoreError> {
+    let done = sqlx::query(
+        "delete from webhook_events where (app_slug, idempotency_key, attempt) in (
+             select app_slug, idempotency_key, attempt from webhook_events as event
+             where app_slug = $1 and event_type = 'uninstall' and not exists (
+                 select 1 from installs where installs.installed_app_id = event.installed_app_id)
+             order by received_at desc, idempotency_key, attempt limit 1000000 offset $2)",
+    )
+    .bind(slug.as_str())
+    .bind(limit)
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
+}

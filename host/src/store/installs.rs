@@ -226,6 +226,19 @@ pub async fn with_status(
     )
 }
 
+/// Rows that were or became active and were changed after the change of that number. Only a shared database counts.
+pub async fn changed_since(
+    connection: &mut Connection,
+    number: i64,
+) -> Result<Vec<InstallRow>, StoreError> {
+    rows(
+        sqlx::query("select * from installs where change > $1 order by change")
+            .bind(number)
+            .fetch_all(connection)
+            .await?,
+    )
+}
+
 /// The rows of one app in one instance that still hold a key, oldest first.
 pub async fn living_at(
     connection: &mut Connection,

@@ -98,42 +98,91 @@ pub async fn add(
     Ok(())
 }
 
-/// Work that is due, oldest first, at most `limit` proofs of keys and as many hooks of guests.
-pub async fn due(
-    connection: &mut Connection,
-    now: UnixMillis,
-    limit: u32,
-) -> Result<Vec<Work>, StoreError> {
-    let mut work = due_of(connection, true, now, limit).await?;
-    work.extend(due_of(connection, false, now, limit).await?);
-    Ok(work)
-}
-
-async fn due_of(
+/// Whether any work of these kinds is due that nobody is doing.
+pub async fn is_due(
     connection: &mut Connection,
     proofs: bool,
     now: UnixMillis,
-    limit: u32,
-) -> Result<Vec<Work>, StoreError> {
-    let rows = sqlx::query(
-        "select * from outbox where state = 'waiting' and next_at <= $1
-             and (kind = 'prove') = $3 order by next_at, id limit $2",
+) -> Result<bool, StoreError> {
+    let row = sqlx::query(
+        "select id from outbox where state = 'waiting' and next_at <= $1
+             and (lease_until is null or lease_until <= $1) and (kind = 'prove') = $2 limit 1",
     )
     .bind(now.get())
-    .bind(i64::from(limit))
     .bind(proofs)
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.is_some())
+}
+
+/// Leases work that is due to a host until `until`, oldest first: proofs of keys, or hooks of guests.
+pub async fn lease(
+    connection: &mut Connection,
+    host: &str,
+    proofs: bool,
+    now: UnixMillis,
+    until: UnixMillis,
+    limit: usize,
+) -> Result<Vec<Work>, StoreError> {
+    let rows = sqlx::query(
+        "update outbox set lease_by = $1, lease_until = $2 where id in (
+             select id from outbox where state = 'waiting' and next_at <= $3
+                 and (lease_until is null or lease_until <= $3) and (kind = 'prove') = $4
+             order by next_at, id limit $5)
+         returning *",
+    )
+    .bind(host)
+    .bind(until.get())
+    .bind(now.get())
+    .bind(proofs)
+    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
     .fetch_all(connection)
     .await?;
     rows.into_iter().map(Work::try_from).collect()
 }
 
-/// When work that is not due yet will be, if any waits.
+/// Keeps what a host has leased from being taken up by another one.
+pub async fn renew(
+    connection: &mut Connection,
+    host: &str,
+    until: UnixMillis,
+) -> Result<(), StoreError> {
+    sqlx::query("update outbox set lease_until = $2 where lease_by = $1 and state = 'waiting'")
+        .bind(host)
+        .bind(until.get())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Gives a lease back at once: what was begun came to nothing.
+pub async fn release(connection: &mut Connection, host: &str, id: i64) -> Result<(), StoreError> {
+    sqlx::query(
+        "update outbox set lease_by = null, lease_until = null where id = $1 and lease_by = $2",
+    )
+    .bind(id)
+    .bind(host)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Ends every lease: whoever had them is gone.
+pub async fn end_leases(connection: &mut Connection) -> Result<(), StoreError> {
+    sqlx::query("update outbox set lease_by = null, lease_until = null where lease_by is not null")
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// When work that is not due yet, or that somebody has leased, may be taken up.
 pub async fn next_due(
     connection: &mut Connection,
     now: UnixMillis,
 ) -> Result<Option<UnixMillis>, StoreError> {
     let row = sqlx::query(
-        "select min(next_at) as next_at from outbox where state = 'waiting' and next_at > $1",
+        "select min(case when lease_until > next_at then lease_until else next_at end) as next_at
+         from outbox where state = 'waiting' and (next_at > $1 or lease_until > $1)",
     )
     .bind(now.get())
     .fetch_one(connection)
@@ -143,38 +192,56 @@ pub async fn next_due(
         .map(UnixMillis::new))
 }
 
-/// Marks work as done.
-pub async fn finish(connection: &mut Connection, id: i64) -> Result<(), StoreError> {
-    sqlx::query("update outbox set state = 'done', reason = null where id = $1")
-        .bind(id)
-        .execute(connection)
-        .await?;
+/// Marks work as done, if the host still has it. Here and below: what another host has taken up meanwhile is its own.
+pub async fn finish(connection: &mut Connection, host: &str, id: i64) -> Result<(), StoreError> {
+    sqlx::query(
+        "update outbox set state = 'done', reason = null, lease_by = null, lease_until = null
+         where id = $1 and lease_by = $2",
+    )
+    .bind(id)
+    .bind(host)
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
 /// Gives work up, visibly.
-pub async fn park(connection: &mut Connection, id: i64, reason: &str) -> Result<(), StoreError> {
-    sqlx::query("update outbox set state = 'parked', tries = tries + 1, reason = $2 where id = $1")
-        .bind(id)
-        .bind(reason)
-        .execute(connection)
-        .await?;
+pub async fn park(
+    connection: &mut Connection,
+    host: &str,
+    id: i64,
+    reason: &str,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "update outbox set state = 'parked', tries = tries + 1, reason = $3, lease_by = null, lease_until = null
+         where id = $1 and lease_by = $2",
+    )
+    .bind(id)
+    .bind(host)
+    .bind(reason)
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
 /// Sets work to another try.
 pub async fn retry(
     connection: &mut Connection,
+    host: &str,
     id: i64,
     next: UnixMillis,
     reason: &str,
 ) -> Result<(), StoreError> {
-    sqlx::query("update outbox set tries = tries + 1, next_at = $2, reason = $3 where id = $1")
-        .bind(id)
-        .bind(next.get())
-        .bind(reason)
-        .execute(connection)
-        .await?;
+    sqlx::query(
+        "update outbox set tries = tries + 1, next_at = $3, reason = $4, lease_by = null, lease_until = null
+         where id = $1 and lease_by = $2",
+    )
+    .bind(id)
+    .bind(host)
+    .bind(next.get())
+    .bind(reason)
+    .execute(connection)
+    .await?;
     Ok(())
 }
 

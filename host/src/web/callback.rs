@@ -23,6 +23,8 @@ use crate::model::Slug;
 const MAX_MESSAGE: usize = 64 * 1024;
 /// Cloud gives up after ten seconds; an answer must be on its way before.
 const DEADLINE: Duration = Duration::from_secs(8);
+/// What a commit may take: one that would begin later is not begun, so that a 503 means that nothing was stored.
+const COMMIT: Duration = Duration::from_secs(1);
 const METHODS: &str = "GET, HEAD, OPTIONS, POST";
 
 /// A request on one of the two addresses that only Cloud knows.
@@ -101,11 +103,12 @@ fn idempotency_key(headers: &HeaderMap) -> Option<&str> {
 /// Stores the event in a task of its own, so that a caller who hangs up can't cut it in half.
 async fn store(web: &Web, slug: Slug, event: Event, deadline: Instant) -> Result<(), WebError> {
     let installs = web.installs().clone();
+    let latest = deadline.checked_sub(COMMIT).unwrap_or(deadline);
     let storing = web
         .0
         .parts
         .tasks
-        .spawn(async move { installs.receive(&slug, event).await });
+        .spawn(async move { installs.receive_by(&slug, event, latest).await });
     match timeout_at(deadline, storing).await {
         Ok(Ok(Ok(_receipt))) => Ok(()),
         Ok(Ok(Err(error))) => Err(refusal(error)),

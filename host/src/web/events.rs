@@ -78,7 +78,10 @@ impl Watch {
 
     fn is_live(&self) -> bool {
         let session = self.portal.session();
-        session.expires() > self.web.now() && install_of(&self.web, session).is_ok()
+        // While nobody knows whether the install has ended, the page is told nothing, and stays.
+        let install = install_of(&self.web, session);
+        session.expires() > self.web.now()
+            && matches!(install, Ok(_) | Err(WebError::Unavailable(_)))
     }
 
     fn digest(&self) -> Option<String> {

@@ -149,7 +149,15 @@ fn verified_session(
 pub(super) fn install_of(web: &Web, session: &PortalSession) -> Result<ActiveInstall, WebError> {
     web.installs()
         .session_install(session)
-        .map_err(|SessionRefused::Ended| WebError::NoSession)
+        .map_err(|refused| refused_session(refused, WebError::NoSession))
+}
+
+/// What has ended is answered as `ended`; what nobody knows may be asked again.
+pub(super) fn refused_session(refused: SessionRefused, ended: WebError) -> WebError {
+    match refused {
+        SessionRefused::Ended => ended,
+        SessionRefused::Stale(stale) => WebError::Unavailable(stale.into()),
+    }
 }
 
 /// The whole body, at most `limit` bytes and not later than `deadline`.

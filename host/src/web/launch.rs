@@ -76,6 +76,7 @@ async fn prove(web: &Web, attempt: Attempt) -> Result<(), WebError> {
 fn refusal(refused: LaunchRefused) -> WebError {
     match refused {
         LaunchRefused::Unknown | LaunchRefused::Unproven(_) => WebError::NotFound,
+        LaunchRefused::Stale(stale) => WebError::Unavailable(stale.into()),
         LaunchRefused::Unavailable(error) => {
             WebError::Unavailable(anyhow::Error::new(error).context("reading the installs"))
         }

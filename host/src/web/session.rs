@@ -15,9 +15,11 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::error::WebError;
-use super::extract::{BODY_TIMEOUT, SameOrigin, install_of, read_body, require_json};
+use super::extract::{
+    BODY_TIMEOUT, SameOrigin, install_of, read_body, refused_session, require_json,
+};
 use super::{Web, cookie};
-use crate::install::{EventError, SessionRefused, UseRefused};
+use crate::install::{EventError, UseRefused};
 use crate::model::UnixMillis;
 use crate::secret::{IssuedSession, PortalSession, SessionId, TokenError, VerifiedLaunch};
 
@@ -56,7 +58,7 @@ pub(super) async fn open(
     // A token may outlive its install by seconds; no session may begin then.
     web.installs()
         .launched_install(&launch)
-        .map_err(|SessionRefused::Ended| WebError::LaunchInvalid)?;
+        .map_err(|refused| refused_session(refused, WebError::LaunchInvalid))?;
     let first = web
         .installs()
         .use_launch(launch)
@@ -89,9 +91,12 @@ impl Cookies {
         let (mut live, mut dead) = (Vec::new(), Vec::new());
         for (sid, value) in cookie::read(headers) {
             match web.signer().verify_session(&value, web.now()) {
-                Ok(session) if *session.sid() == sid && install_of(web, &session).is_ok() => {
-                    live.push(session);
-                }
+                Ok(session) if *session.sid() == sid => match install_of(web, &session) {
+                    Ok(_) => live.push(session),
+                    // Nobody knows at the moment: it stays where it is.
+                    Err(WebError::Unavailable(_)) => {}
+                    Err(_) => dead.push(sid),
+                },
                 _ => dead.push(sid),
             }
         }
