@@ -13,17 +13,23 @@ use crate::store::{StoreError, audit, installs};
 pub const REFUSAL_GAP: Duration = Duration::from_secs(5);
 
 impl Installs {
-    /// Cloud answered a call with this install's key.
+    /// Cloud answered a call with this install's key. An answer to a key that is no longer the install's says nothing.
     pub fn note_answered(&self, tenant: &Tenant) {
-        self.0.live.clear_refusal(tenant.install_id());
+        if self.0.live.is_current(tenant) {
+            self.0.live.clear_refusal(tenant.install_id());
+        }
     }
 
     /// Cloud refused an active key (401). The second refusal, at least 5 s after the first, revokes the install.
     /// Answers whether it is revoked now.
     pub async fn note_refused_key(&self, tenant: &Tenant) -> Result<bool, StoreError> {
+        // A slow call may come back with a key that another attempt has superseded: that is not held against the new one.
+        if self.0.live.check_current(tenant).is_err() {
+            return Ok(false);
+        }
         let now = self.0.clock.now();
         let first = self.0.live.note_refusal(tenant.install_id(), now);
-        if now.since(first) < REFUSAL_GAP || self.0.live.check_current(tenant).is_err() {
+        if now.since(first) < REFUSAL_GAP {
             return Ok(false);
         }
         // A task of its own: the call that noticed may be cut at any moment, and table and database must not part.
