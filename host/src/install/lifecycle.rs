@@ -46,6 +46,8 @@ pub enum Accepted {
     Gone,
     /// Its `app_id` belongs to another app by now.
     Foreign,
+    /// It was proven by a 2xx, is revoked, and Cloud says 403 now: only another 2xx restores it.
+    TooWeak,
 }
 
 /// What moves the table, shared by every handle.
@@ -228,7 +230,11 @@ impl Installs {
         let mut displaced = Vec::new();
         for other in installs::living_at(&mut tx, &row.slug, &row.instance).await? {
             let same = other.install == row.install && other.attempt == row.attempt;
-            if same || other.app != row.app || other.status == Status::Pending {
+            // A 403 may come from the key of another instance: it takes nothing from a revoked install, whose own key
+            // may be answered again.
+            let stays = other.status == Status::Pending
+                || (other.status != Status::Active && proof == Proof::Forbidden);
+            if same || other.app != row.app || stays {
                 continue;
             }
             let is_dead = dead.is_some_and(|dead| {
@@ -238,6 +244,9 @@ impl Installs {
                 return Ok(Accepted::Occupied);
             }
             displaced.push(other);
+        }
+        if proof == Proof::Forbidden && row.proof == Some(Proof::Answered) {
+            return Ok(Accepted::TooWeak);
         }
         for other in &displaced {
             supersede(&mut tx, other, &row.install, now).await?;

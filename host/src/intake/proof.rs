@@ -43,7 +43,9 @@ impl Intake {
                         self.notify();
                         Ok(Proved::Accepted)
                     }
-                    Accepted::Occupied | Accepted::Gone | Accepted::Foreign => Ok(Proved::Refused),
+                    Accepted::Occupied | Accepted::Gone | Accepted::Foreign | Accepted::TooWeak => {
+                        Ok(Proved::Refused)
+                    }
                 }
             }
         }
@@ -80,7 +82,8 @@ impl Intake {
             None => None,
         };
         match installs.accept(attempt, proof, dead).await? {
-            Accepted::Active | Accepted::Gone => self.finish(work).await,
+            // What is too weak was active once; only a launch brings it back.
+            Accepted::Active | Accepted::Gone | Accepted::TooWeak => self.finish(work).await,
             Accepted::Foreign => {
                 warn!(install.id = %work.install, alarm = true,
                     "Dropped an attempt whose `app_id` is another app's by now");
