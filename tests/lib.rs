@@ -1,1 +1,4 @@
-//! The whole program from outside.
+//! What the tests and benches of the whole program share.
+
+#[path = "benches/measure.rs"]
+pub mod measure;

@@ -1,8 +1,11 @@
 //! `cargo xtask …`: the project's own commands, thin wrappers over cargo and node.
 //!
-//! `test` sets up what it needs and runs every test; `check` runs the lints; `ci` is both, as the server runs it.
+//! `test` sets up what it needs and runs every test; `check` runs the lints; `ci` is both, as the server runs it;
+//! `bench` measures.
 
+mod bench;
 mod check;
+mod long;
 mod setup;
 mod step;
 mod test;
@@ -19,7 +22,16 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Set up what is needed, then run every test: Rust, guests, browser
-    Test,
+    Test {
+        /// Then what takes hours: every test at its full length, with its figures
+        #[arg(long)]
+        long: bool,
+    },
+    /// Measure one thing; without a name, list what can be measured
+    Bench {
+        /// Which bench
+        name: Option<String>,
+    },
     /// Format, lint, and look at the dependencies
     Check,
     /// Build the sample apps into plugins/
@@ -30,7 +42,11 @@ enum Command {
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
-        Command::Test => test::run(),
+        Command::Test { long } => {
+            test::run()?;
+            if long { long::run() } else { Ok(()) }
+        }
+        Command::Bench { name } => bench::run(name.as_deref()),
         Command::Check => check::run(),
         Command::Guests => test::guests(),
         Command::Ci => {

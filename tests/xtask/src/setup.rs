@@ -19,6 +19,7 @@ pub(crate) fn for_tests() -> anyhow::Result<()> {
     debian_tool("npm", &["npm"], "npm")?;
     debian_tool("chromium", &["chromium"], "Chromium")?;
     postgres()?;
+    debian_tool("strace", &["strace"], "strace")?;
     let mut npm = program("npm", &["ci", "--no-audit", "--no-fund"]);
     npm.current_dir(root().join("tests/browser"));
     run("installing the browser tests' one library", npm)

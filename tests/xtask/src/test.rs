@@ -15,9 +15,10 @@ pub(crate) fn run() -> anyhow::Result<()> {
         "building the workspace",
         program("cargo", &["build", "--workspace", "--all-targets"]),
     )?;
+    // Not `--all-targets`: that would run the benches too, unoptimized.
     step::run(
         "Rust tests",
-        program("cargo", &["test", "--workspace", "--all-targets"]),
+        program("cargo", &["test", "--workspace", "--tests"]),
     )?;
     step::run(
         "examples in the documentation",
