@@ -23,6 +23,7 @@ mod kills;
 mod kyc;
 mod launch;
 mod lifecycle;
+mod model;
 mod packages;
 mod proof;
 mod session;

@@ -6,6 +6,7 @@ pub(crate) mod event;
 pub(crate) mod host;
 pub(crate) mod http;
 pub(crate) mod keys;
+pub(crate) mod long;
 pub(crate) mod packages;
 pub(crate) mod place;
 pub(crate) mod poll;
