@@ -15,7 +15,7 @@ pub const REFUSAL_GAP: Duration = Duration::from_secs(5);
 impl Installs {
     /// Cloud answered a call with this install's key. An answer to a key that is no longer the install's says nothing.
     pub fn note_answered(&self, tenant: &Tenant) {
-        if self.0.live.is_current(tenant) {
+        if self.0.live.check_current(tenant).is_ok() {
             self.0.live.clear_refusal(tenant.install_id());
         }
     }
