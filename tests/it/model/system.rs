@@ -7,7 +7,7 @@ use airlock_host::install::{
 use airlock_host::model::{AppId, Clock as _, InstallId, InstanceId, Slug};
 use airlock_host::secret::{ApiKey, PortalSession, VerifiedLaunch};
 use airlock_host::store::installs::Proof;
-use airlock_host::store::outbox;
+use airlock_host::store::{Connection, outbox};
 use serde_json::json;
 
 use super::reference::{Fate, Hook, Outcome, Reference};
@@ -16,6 +16,9 @@ use super::world::World;
 
 /// Long enough a look ahead to see all work that waits.
 const EVER: std::time::Duration = std::time::Duration::from_hours(24 * 365);
+
+/// Who takes work up here.
+const WORKER: &str = "model";
 
 /// Installs in a world, and the sessions that were opened in it.
 pub(super) struct System<'w> {
@@ -223,6 +226,9 @@ impl System<'_> {
             Ok(active) => active,
             Err(LaunchRefused::Unknown) => return Outcome::Unknown,
             Err(LaunchRefused::Unproven(_)) => return Outcome::Unproven,
+            Err(LaunchRefused::Stale(error)) => {
+                panic!("one host is never behind itself: {error:?}")
+            }
             Err(LaunchRefused::Unavailable(error)) => panic!("the database: {error:?}"),
         };
         let claims = request.claims(&active);
@@ -247,7 +253,8 @@ impl System<'_> {
     /// What the intake does with a hook that its guest has taken.
     async fn deliver(&self, before: &Reference, pick: usize) {
         let wanted = before.deliverable(pick).expect("a hook");
-        let work = self.waiting().await.into_iter().find(|work| {
+        let mut tx = self.transaction().await;
+        let work = self.lease_all(&mut tx).await.into_iter().find(|work| {
             let hook = match work.kind {
                 outbox::Kind::Prove => return false,
                 outbox::Kind::Installed => Hook::Installed,
@@ -256,22 +263,31 @@ impl System<'_> {
             (work.install.clone(), work.attempt, hook) == (install_id(wanted.0), wanted.1, wanted.2)
         });
         let work = work.unwrap_or_else(|| panic!("{wanted:?} is owed and does not wait"));
-        let mut tx = self
-            .installs
-            .database()
-            .write()
-            .await
-            .expect("a transaction");
-        outbox::finish(&mut tx, work.id).await.expect("stored");
+        let done = outbox::finish(&mut tx, WORKER, work.id).await;
+        done.expect("stored");
+        outbox::end_leases(&mut tx).await.expect("stored");
         tx.commit().await.expect("a commit");
     }
 
-    /// All work that waits, due or not.
+    /// All work that waits, due or not. Nothing is kept of the leases that this takes.
     pub(super) async fn waiting(&self) -> Vec<outbox::Work> {
-        let mut connection = self.installs.database().read().await.expect("a connection");
+        let mut tx = self.transaction().await;
+        self.lease_all(&mut tx).await
+    }
+
+    async fn transaction(&self) -> sqlx::Transaction<'static, sqlx::Any> {
+        let begun = self.installs.database().write().await;
+        begun.expect("a transaction")
+    }
+
+    async fn lease_all(&self, connection: &mut Connection) -> Vec<outbox::Work> {
         let then = self.world.clock.now().plus(EVER);
-        let due = outbox::due(&mut connection, then, 1000).await;
-        due.expect("the database answers")
+        let mut work = Vec::new();
+        for proofs in [true, false] {
+            let leased = outbox::lease(connection, WORKER, proofs, then, then, 1000).await;
+            work.extend(leased.expect("the database answers"));
+        }
+        work
     }
 
     /// Which key would be sent for an install now; none if it is not active.
