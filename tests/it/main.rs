@@ -28,6 +28,7 @@ mod packages;
 mod proof;
 mod session;
 mod support;
+mod sync_order;
 mod takeover;
 mod tidy;
 mod tidy_tokens;

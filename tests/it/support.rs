@@ -2,6 +2,7 @@
 
 pub(crate) mod clients;
 mod clock;
+pub(crate) mod database;
 pub(crate) mod event;
 pub(crate) mod host;
 pub(crate) mod http;

@@ -20,11 +20,24 @@ pub(crate) struct Place {
     port: u16,
     admin_port: u16,
     variables: Vec<(String, String)>,
+    /// A program that runs the program, with its arguments; none as a rule.
+    under: Vec<String>,
 }
 
 /// The program without any configuration of the machine it runs on, in a folder without `airlock.toml`.
 pub(crate) fn command(folder: &Path) -> Command {
-    let mut command = Command::new(packages::airlock());
+    command_under(&[], folder)
+}
+
+fn command_under(under: &[String], folder: &Path) -> Command {
+    let mut command = match under.split_first() {
+        None => Command::new(packages::airlock()),
+        Some((first, rest)) => {
+            let mut command = Command::new(first);
+            command.args(rest).arg(packages::airlock());
+            command
+        }
+    };
     packages::clear(&mut command, &["AIRLOCK_", "SESSION_SECRET"]);
     command.current_dir(folder).stdin(Stdio::null());
     command
@@ -44,6 +57,7 @@ impl Place {
             port: free_port(),
             admin_port: free_port(),
             variables: Vec::new(),
+            under: Vec::new(),
         };
         fs::create_dir(place.plugins()).expect("a folder");
         place.set("AIRLOCK_CLOUD__API_URL", api_url.as_str())
@@ -52,6 +66,12 @@ impl Place {
     /// Sets a value by its variable of the environment.
     pub(crate) fn set(mut self, variable: &str, value: &str) -> Self {
         self.variables.push((variable.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Runs the program under another, such as a tracer, which must leave it as its caller's own child.
+    pub(crate) fn under(mut self, program: &[&str]) -> Self {
+        self.under = program.iter().map(|word| (*word).to_owned()).collect();
         self
     }
 
@@ -87,7 +107,7 @@ impl Place {
 
     /// The program with this place's configuration.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = command(self.folder.path());
+        let mut command = command_under(&self.under, self.folder.path());
         command
             .args(arguments)
             .env("AIRLOCK_MASTER_KEYS", &self.master_keys)
