@@ -5,12 +5,20 @@
 //! sees a plain key. Whatever a guest names is parsed in [`path`] and [`body`] before anything is sent.
 
 pub mod body;
+mod breaker;
+mod budget;
 pub mod calls;
 pub mod error;
 pub mod meter;
+pub mod outbound;
 pub mod path;
 pub mod permit;
+mod persist;
 pub mod proof;
+mod reply;
+mod settle;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod transport;
 
 pub use error::{ApiError, CloudError, Wait};

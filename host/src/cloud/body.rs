@@ -52,6 +52,11 @@ impl Object {
             .is_some_and(|value| !matches!(value.get(), "null" | "\"\""))
     }
 
+    /// A field that is a text.
+    pub(super) fn text(&self, name: &str) -> Option<String> {
+        serde_json::from_str(self.0.get(name)?.get()).ok()
+    }
+
     /// Sets a field to a text.
     pub(super) fn set_text(&mut self, name: &str, text: &str) {
         if let Ok(value) = serde_json::value::to_raw_value(text) {

@@ -2,9 +2,9 @@
 
 use super::body::{self, Object};
 use super::error::CloudError;
+use super::outbound::Outbound;
 use super::path::{self, Page};
 use super::permit::{AlertsRead, AlertsWrite, DataRead, DataWrite, Permitted};
-use super::transport::Outbound;
 
 type Answer = Result<String, CloudError>;
 type Pairs = Vec<(String, String)>;
@@ -76,11 +76,9 @@ impl Permitted<DataWrite> {
         let mut body = Object::parse(transaction)?;
         body.check_metadata(self.declared())?;
         body.ensure_reference(self.run_id(), "transactions");
-        self.send(Outbound::post(
-            path::proxy(&["transactions"]),
-            body.to_text(),
-        ))
-        .await
+        let reference = body.text("reference");
+        let request = Outbound::post(path::proxy(&["transactions"]), body.to_text());
+        self.send(request.referenced(reference)).await
     }
 
     /// `PUT /proxy/transactions/inflight/{id}` with `commit`.

@@ -9,7 +9,10 @@ use tokio::time::Instant;
 
 use super::error::CloudError;
 use super::meter::CallMeter;
-use super::transport::{Outbound, Transport};
+use super::outbound::Outbound;
+use super::persist::Ended;
+use super::settle;
+use super::transport::Transport;
 use crate::install::{Installs, Tenant};
 use crate::model::{Grants, Permission};
 
@@ -182,20 +185,40 @@ impl<P: Scope> Permitted<P> {
             .await
             .map_err(|_| out_of_time())?
             .map_err(|_| out_of_time())?;
-        bound.installs.live().check_current(&bound.tenant)?;
         let begun = Instant::now();
-        let result = bound
-            .transport
-            .send(
-                &bound.installs,
-                &bound.tenant,
-                request,
-                bound.policy.max_reply_bytes,
-                bound.policy.deadline,
-            )
-            .await;
+        let result = bound.settle(&request, bound.ask(&request).await).await;
         bound.meter.add(begun.elapsed());
         result
+    }
+}
+
+impl Bound {
+    async fn ask(&self, request: &Outbound) -> Ended {
+        let policy = &self.policy;
+        let sending = self.transport.send(
+            &self.installs,
+            &self.tenant,
+            request,
+            policy.max_reply_bytes,
+            policy.deadline,
+        );
+        sending.await
+    }
+
+    /// A refusal after a try without an answer may speak of that try's own work: Cloud is asked by the reference.
+    /// A guest that may not read learns no more than that nobody knows.
+    async fn settle(&self, request: &Outbound, ended: Ended) -> Result<String, CloudError> {
+        match (&ended.result, request.reference()) {
+            (Err(CloudError::OutcomeUnknown(_)), _) | (Ok(_), _) | (Err(_), None) => ended.result,
+            (Err(_), Some(_)) if !ended.in_doubt => ended.result,
+            (Err(_), Some(reference)) => {
+                if self.policy.grants.check(Permission::DataRead).is_err() {
+                    return Err(settle::unsettled());
+                }
+                let kept = self.ask(&settle::question(reference)).await.result;
+                settle::settled(request.body(), &kept.map_err(|_| settle::unsettled())?)
+            }
+        }
     }
 }
 

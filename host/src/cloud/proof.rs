@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use super::outbound::Outbound;
 use super::path::CloudPath;
 use super::permit::Cloud;
-use super::transport::Outbound;
 use crate::install::Tenant;
 use crate::store::installs::Proof;
 

@@ -43,7 +43,7 @@ pub struct LiveTable {
 
 impl LiveTable {
     /// The active install of that id.
-    pub(super) fn find(&self, install: &InstallId) -> Result<Option<Tenant>, Stale> {
+    pub(crate) fn find(&self, install: &InstallId) -> Result<Option<Tenant>, Stale> {
         let compared = *self.compared.read().unwrap_or_else(PoisonError::into_inner);
         if compared.is_some_and(|compared| compared.elapsed() > MAX_AGE) {
             return Err(Stale);
