@@ -123,15 +123,31 @@ impl World {
 
     /// With default limits, on this database.
     pub(super) async fn on(database: TestDatabase, granted: &[&str]) -> Self {
-        Self::build(database, granted, RuntimeSettings::default()).await
+        Self::build(database, granted, RuntimeSettings::default(), nowhere()).await
     }
 
     /// With settings; the pool is small in any case, so that many tests fit into one process.
     pub(super) async fn with(granted: &[&str], settings: RuntimeSettings) -> Self {
-        Self::build(TestDatabase::sqlite(), granted, settings).await
+        Self::build(TestDatabase::sqlite(), granted, settings, nowhere()).await
     }
 
-    async fn build(test: TestDatabase, granted: &[&str], settings: RuntimeSettings) -> Self {
+    /// Whose guests call this Cloud.
+    pub(super) async fn calling(granted: &[&str], cloud: CloudSettings) -> Self {
+        Self::build(
+            TestDatabase::sqlite(),
+            granted,
+            RuntimeSettings::default(),
+            cloud,
+        )
+        .await
+    }
+
+    async fn build(
+        test: TestDatabase,
+        granted: &[&str],
+        settings: RuntimeSettings,
+        cloud: CloudSettings,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(NOW));
         let url = DatabaseUrl::parse(test.url()).unwrap();
@@ -147,12 +163,6 @@ impl World {
         .await
         .unwrap();
         let install = install(&installs, granted).await;
-        // A port that nobody listens on: calls that get through are answered `unavailable`.
-        let cloud = CloudSettings {
-            api_url: "http://127.0.0.1:9".parse().unwrap(),
-            instance_id_on_alerts: true,
-            allow_detokenize: false,
-        };
         let services = Services {
             cloud: Cloud::new(Transport::new(cloud).unwrap(), installs),
             guest_store: GuestStore::new(database, keyring, clock.clone()),
@@ -261,4 +271,13 @@ async fn install(installs: &Installs, granted: &[&str]) -> ActiveInstall {
         .await
         .ok()
         .unwrap()
+}
+
+/// A port that nobody listens on: calls that get through are answered `unavailable`.
+fn nowhere() -> CloudSettings {
+    CloudSettings {
+        api_url: "http://127.0.0.1:9".parse().unwrap(),
+        instance_id_on_alerts: true,
+        allow_detokenize: false,
+    }
 }

@@ -12,10 +12,13 @@ use crate::cloud::CallPolicy;
 use crate::model::Permission;
 use crate::runtime::testing::{NOW, World};
 
+mod matrix;
+
 on_both!(the_store_keeps_versions,);
 
 struct Call {
-    _world: World,
+    #[expect(dead_code, reason = "it lives as long as its call")]
+    world: World,
     meter: CallMeter,
     binding: Binding,
 }
@@ -23,24 +26,24 @@ struct Call {
 impl Call {
     /// A call of an install that granted some scopes, to a package that asks for others.
     async fn new(granted: &[&str], requested: &[Permission], read_only: bool) -> Self {
-        let world = World::new(granted).await;
-        Self::inside(world, requested, read_only)
+        Self::in_world(World::new(granted).await, requested, read_only, 1)
     }
 
-    fn inside(world: World, requested: &[Permission], read_only: bool) -> Self {
+    /// A call in a world that stands.
+    fn in_world(world: World, requested: &[Permission], read_only: bool, max_calls: u32) -> Self {
         let grants = Grants::new(
             world.install.granted().clone(),
             requested.iter().copied().collect(),
         );
         let policy = CallPolicy {
             grants: grants.clone(),
-            metadata_keys: BTreeSet::new(),
+            metadata_keys: BTreeSet::from(["app".to_owned()]),
             read_only,
-            max_calls: 1,
+            max_calls,
             max_parallel: 1,
             max_reply_bytes: 1000,
             run_id: "run".to_owned(),
-            deadline: tokio::time::Instant::now() + Duration::from_secs(5),
+            deadline: tokio::time::Instant::now() + Duration::from_mins(5),
         };
         let services = world.runtime.services();
         let binding = Binding {
@@ -53,7 +56,7 @@ impl Call {
             store: services.guest_store.clone(),
         };
         Self {
-            _world: world,
+            world,
             meter: CallMeter::default(),
             binding,
         }
@@ -184,7 +187,7 @@ async fn writes_are_refused_while_serving_a_read() {
 
 async fn the_store_keeps_versions(database: TestDatabase) {
     use wit_store::{Condition, Host as _, StoreError};
-    let call = Call::inside(World::on(database, &[]).await, &[], false);
+    let call = Call::in_world(World::on(database, &[]).await, &[], false, 1);
     let mut view = store::View(call.gate());
     let version = view
         .set("a".to_owned(), b"1".to_vec(), Condition::Absent)
