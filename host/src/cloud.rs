@@ -11,6 +11,7 @@ pub mod calls;
 pub mod error;
 pub mod meter;
 pub mod outbound;
+pub mod outside;
 pub mod path;
 pub mod permit;
 mod persist;
