@@ -28,7 +28,14 @@ pub(super) fn run(command: ConfigCommand) -> anyhow::Result<()> {
     let config = Config::from_layers(&layers)?;
     let mut rows: Vec<[String; 3]> = layers
         .iter()
-        .map(|(name, value, source)| [name.to_owned(), value.to_string(), source.to_string()])
+        .map(|(name, value, source)| {
+            let value = match name {
+                // It may hold a password.
+                "database.url" => format!("\"{}\"", config.database),
+                _ => value.to_string(),
+            };
+            [name.to_owned(), value, source.to_string()]
+        })
         .collect();
     if layers.find("database.url").is_none() {
         rows.push([
