@@ -24,3 +24,6 @@ pub use lifecycle::{Accepted, Installs, OpenInstallsError};
 pub use live::{NotCurrent, Stale};
 pub use receive::{Receipt, ReceiveError};
 pub use tenant::{ActiveInstall, Attempt, Tenant};
+
+#[cfg(test)]
+mod tests;

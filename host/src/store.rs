@@ -21,3 +21,6 @@ pub mod pins;
 
 pub use database::{Connection, Database, Row};
 pub use error::{Inconsistent, OpenError, StoreError};
+
+#[cfg(test)]
+mod tests;

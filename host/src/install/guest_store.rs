@@ -180,12 +180,12 @@ impl GuestStore {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Vec<(String, Entry)>, GuestStoreError> {
+        let until = after_prefix(prefix);
+        let range = range(prefix, until.as_deref(), after, limit)?;
         let mut connection = self.database.read().await?;
         let Some(data_key) = self.data_key(&mut connection, tenant).await? else {
             return Ok(Vec::new());
         };
-        let until = after_prefix(prefix);
-        let range = range(prefix, until.as_deref(), after, limit)?;
         let records =
             guest_store::range(&mut connection, tenant.install_id(), range, MAX_SCAN_BYTES).await?;
         let open = |record: Record| Ok((record.key.clone(), open(tenant, &data_key, &record)?));
@@ -200,9 +200,9 @@ impl GuestStore {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Vec<String>, GuestStoreError> {
-        let mut connection = self.database.read().await?;
         let until = after_prefix(prefix);
         let range = range(prefix, until.as_deref(), after, limit)?;
+        let mut connection = self.database.read().await?;
         Ok(guest_store::keys(&mut connection, tenant.install_id(), range).await?)
     }
 

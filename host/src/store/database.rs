@@ -9,7 +9,7 @@ use std::time::Duration;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{Any, AnyPool, Executor as _, Transaction};
+use sqlx::{Any, AnyPool, Connection as _, Executor as _, Transaction};
 
 use super::changes::Watch;
 use super::error::{OpenError, StoreError};
@@ -110,11 +110,13 @@ impl Database {
             source,
         };
         let options = options(exposed(address)).map_err(failed)?;
+        // Alone first: a pool tries again until its time is up, and then does not say what was wrong.
+        let mut first = Connection::connect_with(&options).await.map_err(failed)?;
+        check_encoding(url, &mut first).await?;
         let writer = pool(READERS, POSTGRES_SETTINGS)
             .connect_with(options.clone())
             .await
             .map_err(failed)?;
-        check_encoding(url, &writer).await?;
         POSTGRES.run(&writer).await?;
         let readers = pool(READERS, POSTGRES_READING)
             .connect_with(options)
@@ -182,9 +184,9 @@ impl Database {
 }
 
 /// Text that this program stores must come back as it was, whatever it is.
-async fn check_encoding(url: &DatabaseUrl, pool: &AnyPool) -> Result<(), OpenError> {
+async fn check_encoding(url: &DatabaseUrl, connection: &mut Connection) -> Result<(), OpenError> {
     let encoding = sqlx::query_scalar("select current_setting('server_encoding')")
-        .fetch_one(pool)
+        .fetch_one(connection)
         .await;
     let database = url.to_string();
     match encoding {

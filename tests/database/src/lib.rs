@@ -11,61 +11,65 @@
 mod cluster;
 mod programs;
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use tempfile::TempDir;
 
 pub use cluster::Cluster;
 
-/// A new, empty database for one test. It goes away with this value.
+/// A new, empty database for one test. It goes away with the last of these values.
+#[derive(Debug, Clone)]
+pub struct TestDatabase(Arc<Inner>);
+
 #[derive(Debug)]
-pub struct TestDatabase {
+struct Inner {
     url: String,
     kept: Kept,
 }
 
 #[derive(Debug)]
 enum Kept {
-    Folder {
-        _folder: TempDir,
-    },
-    Server {
-        cluster: &'static Cluster,
-        name: String,
-    },
+    Folder { _folder: TempDir },
+    Server { cluster: Arc<Cluster>, name: String },
 }
 
 impl TestDatabase {
     /// A file in a folder of its own.
     pub fn sqlite() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        Self {
+        Self(Arc::new(Inner {
             url: format!("sqlite://{}/test.db", folder.path().display()),
             kept: Kept::Folder { _folder: folder },
-        }
+        }))
     }
 
     /// A database of the server that every test of this process shares.
     pub fn postgres() -> Self {
-        static SHARED: OnceLock<Cluster> = OnceLock::new();
+        static SHARED: OnceLock<Arc<Cluster>> = OnceLock::new();
+        let cluster = SHARED.get_or_init(|| Arc::new(Cluster::start()));
+        Self::on(cluster)
+    }
+
+    /// A database of this server.
+    pub fn on(cluster: &Arc<Cluster>) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
-        let cluster = SHARED.get_or_init(Cluster::start);
+        let cluster = cluster.clone();
         let name = format!("test_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         cluster.create_database(&name, "");
-        Self {
+        Self(Arc::new(Inner {
             url: cluster.url(&name),
             kept: Kept::Server { cluster, name },
-        }
+        }))
     }
 
     /// Its address, as `database.url` takes it.
     pub fn url(&self) -> &str {
-        &self.url
+        &self.0.url
     }
 }
 
-impl Drop for TestDatabase {
+impl Drop for Inner {
     fn drop(&mut self) {
         if let Kept::Server { cluster, name } = &self.kept {
             cluster.drop_database(name);
