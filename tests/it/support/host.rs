@@ -16,6 +16,7 @@ use super::clients::{CloudClient, Portal};
 use super::clock::MovableClock;
 use super::event::TestInstall;
 use super::http::Http;
+use super::keys::HostKeys;
 use super::poll;
 use super::setup::Setup;
 
@@ -27,8 +28,8 @@ pub(crate) struct TestHost {
     pub(super) reports: Reports,
     pub(super) stopping: CancellationToken,
     pub(super) serving: JoinHandle<anyhow::Result<()>>,
-    #[expect(dead_code, reason = "the database goes away together with the host")]
     pub(super) database: TestDatabase,
+    pub(super) keys: HostKeys,
     #[expect(dead_code, reason = "the folder goes away together with the host")]
     pub(super) folder: TempDir,
 }

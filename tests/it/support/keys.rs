@@ -5,6 +5,22 @@ use std::fmt::Write as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+/// What a host is started with.
+#[derive(Clone)]
+pub(crate) struct HostKeys {
+    pub(crate) master: String,
+    pub(crate) session: String,
+}
+
+impl HostKeys {
+    pub(crate) fn new() -> Self {
+        Self {
+            master: generated('k'),
+            session: generated('s'),
+        }
+    }
+}
+
 /// A fresh secret in the form of `airlock keys generate`, such as `k1:…`.
 pub(crate) fn generated(letter: char) -> String {
     format!("{letter}1:{}", STANDARD.encode(random::<32>()))

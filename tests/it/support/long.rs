@@ -6,3 +6,8 @@ pub(crate) fn is_wanted() -> bool {
     let wanted = std::env::var("AIRLOCK_TEST_LONG");
     wanted.is_ok_and(|value| value == "1")
 }
+
+/// How often something is done: `long` in the long form, else `short`.
+pub(crate) fn times(short: usize, long: usize) -> usize {
+    if is_wanted() { long } else { short }
+}

@@ -15,7 +15,8 @@ use url::Url;
 use super::clock::MovableClock;
 use super::host::TestHost;
 use super::http::Http;
-use super::{keys, packages};
+use super::keys::HostKeys;
+use super::packages;
 
 /// How a host under test is set up.
 pub(crate) struct Setup {
@@ -25,6 +26,8 @@ pub(crate) struct Setup {
     api_url: Option<Url>,
     sim: Option<CloudSim>,
     database: TestDatabase,
+    keys: HostKeys,
+    registers: bool,
     folder: TempDir,
 }
 
@@ -37,6 +40,8 @@ impl Setup {
             api_url: None,
             sim: None,
             database: TestDatabase::sqlite(),
+            keys: HostKeys::new(),
+            registers: true,
             folder: tempfile::tempdir().expect("a folder"),
         }
     }
@@ -44,6 +49,16 @@ impl Setup {
     /// Keeps its state in this database.
     pub(crate) fn on(mut self, database: TestDatabase) -> Self {
         self.database = database;
+        self
+    }
+
+    /// Becomes a second host on the database of another one: the same keys and the same Cloud, which knows the apps at
+    /// the first one's addresses.
+    pub(crate) fn beside(mut self, other: &TestHost) -> Self {
+        self.database = other.database.clone();
+        self.keys = other.keys.clone();
+        self.registers = false;
+        self.sim = Some(other.sim.clone());
         self
     }
 
@@ -102,14 +117,14 @@ impl Setup {
         let public = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let operator = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let origin = format!("http://{}", public.local_addr().expect("an address"));
-        let mut variables = self.variables;
         let database = self.database.url().to_owned();
-        variables.push(("AIRLOCK_DATABASE__URL".to_owned(), database));
+        let mut variables = vec![("AIRLOCK_DATABASE__URL".to_owned(), database)];
+        variables.extend(self.variables);
         let config = config(self.folder.path(), &origin, &api_url, variables);
         let clock = Arc::new(MovableClock::default());
         let secrets = Secrets {
-            master_keys: Some(keys::generated('k').into()),
-            session_secrets: Some(keys::generated('s').into()),
+            master_keys: Some(self.keys.master.clone().into()),
+            session_secrets: Some(self.keys.session.clone().into()),
             session_secret: None,
         };
         let signer = signer(&secrets).expect("a signer");
@@ -130,10 +145,11 @@ impl Setup {
             stopping,
             serving,
             database: self.database,
+            keys: self.keys,
             folder: self.folder,
         };
-        for slug in self.packages {
-            host.register(&slug).await;
+        for slug in self.packages.iter().filter(|_| self.registers) {
+            host.register(slug).await;
         }
         host
     }
