@@ -45,7 +45,7 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "database.url",
         default: None,
-        help: "the database; default is sqlite://{data_dir}/airlock.db",
+        help: "the database: sqlite://<path> or postgres://…; default is sqlite://{data_dir}/airlock.db",
     },
     key(
         "cloud.api_url",
