@@ -1,9 +1,11 @@
 //! The operator's side: a listener of its own, on loopback by default, with health, readiness and facts about the host.
 //!
 //! `GET /health`: the process answers. `GET /ready`: it can serve, or 503 saying what is missing. Everything else wants
-//! the admin token: `GET /info` counts apps and installs, `GET /apps`, `GET /apps/{slug}` and `GET /installs` are what the
-//! operator's commands show. Nothing of it exists on the public listener.
+//! the admin token: `GET /info` counts apps and installs, `GET /apps`, `GET /apps/{slug}`, `GET /installs` and `GET /keys`
+//! are what the operator's commands show, and what they change is posted to `/apps/{slug}/rotate-urls`, `retire-urls` and
+//! `unpin`, and to `/keys/rotate` (a hundred values at a time). Nothing of it exists on the public listener.
 
+mod changes;
 mod guard;
 mod reports;
 mod routes;
@@ -12,7 +14,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::get;
+use axum::routing::{get, post};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use url::Url;
@@ -21,7 +23,10 @@ use crate::install::{Endpoints, Installs};
 use crate::model::Clock;
 use crate::runtime::Runtime;
 
-pub use reports::{AppLine, AppReport, AskedPermission, InstallLine, Reports, install_line};
+pub use reports::{
+    AddressReport, AppLine, AppReport, AskedPermission, InstallLine, OlderAddress, Reports,
+    install_line,
+};
 
 /// The parts that the admin floor is built from.
 #[derive(Clone)]
@@ -69,7 +74,12 @@ pub fn router(parts: AdminParts) -> Router {
         .route("/info", get(routes::info))
         .route("/apps", get(routes::apps))
         .route("/apps/{slug}", get(routes::app))
+        .route("/apps/{slug}/rotate-urls", post(changes::rotate_urls))
+        .route("/apps/{slug}/retire-urls", post(changes::retire_urls))
+        .route("/apps/{slug}/unpin", post(changes::unpin))
         .route("/installs", get(routes::installs))
+        .route("/keys", get(routes::keys))
+        .route("/keys/rotate", post(changes::rotate_keys))
         .route_layer(from_fn_with_state(parts.clone(), guard::require_token));
     Router::new()
         .route("/health", get(routes::health))

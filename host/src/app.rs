@@ -4,6 +4,8 @@
 //! told to stop, then drains. Nothing is served before everything is open.
 
 mod drain;
+mod dumps;
+mod keys;
 mod lock;
 mod log;
 
@@ -16,7 +18,7 @@ use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::info;
+use tracing::{info, warn};
 use url::Url;
 
 use crate::admin::{self, AdminParts, AdminToken};
@@ -26,13 +28,17 @@ use crate::install::{Endpoints, GuestStore, Installs, follow};
 use crate::intake::{Intake, IntakeParts};
 use crate::model::{AppId, Clock, Slug};
 use crate::runtime::{AppOverrides, Limits, Runtime, RuntimeSettings, Services};
-use crate::secret::{Keyring, SecretList, Signer, random_name};
+use crate::secret::{Signer, random_name};
 use crate::store::Database;
-use crate::web::{self, Web, WebParts, WebSettings};
+use crate::web::{self, EventVerifier, SignedAsCore, Unsigned, Web, WebParts, WebSettings};
 
+pub use dumps::forbid_core_dumps;
+pub use keys::{KeyReload, signer};
 pub use lock::{Held, HostLock};
 pub use log::start_log;
 
+/// How often it is written down when addresses were used.
+const NOTE_USES: Duration = Duration::from_mins(1);
 /// Time that calls in flight get to end.
 const DRAIN: Duration = Duration::from_secs(25);
 
@@ -57,7 +63,7 @@ impl Host {
     ) -> anyhow::Result<Self> {
         make_data_dir(&config.data_dir)?;
         let lock = HostLock::take(&config.data_dir)?;
-        let keyring = Arc::new(keyring(secrets)?);
+        let keyring = Arc::new(keys::keyring(secrets).await?);
         let database = Database::open(&config.database).await?;
         let app_ids = app_ids(&config);
         let installs = Installs::open(database.clone(), keyring.clone(), clock.clone(), app_ids)
@@ -119,6 +125,14 @@ impl Host {
         &self.runtime
     }
 
+    /// What exchanges the keys of this host while it serves with `signer`.
+    pub fn key_reload(&self, signer: &Signer) -> KeyReload {
+        KeyReload {
+            installs: self.installs.clone(),
+            signer: signer.clone(),
+        }
+    }
+
     fn admin_parts(&self, public_url: Option<&Url>, token: Option<AdminToken>) -> AdminParts {
         AdminParts {
             installs: self.installs.clone(),
@@ -164,6 +178,7 @@ impl Host {
             endpoints: self.endpoints.clone(),
             intake: intake.clone(),
             signer,
+            verifier: verifier(&self.config),
             runtime: self.runtime.clone(),
             clock: self.clock.clone(),
             tasks: tasks.clone(),
@@ -185,6 +200,8 @@ impl Host {
             following.clone(),
         ));
         let intake_task = tokio::spawn(intake.run(stopping.clone()));
+        let noting = note_uses(self.endpoints.clone(), stopping.clone());
+        let noting = tokio::spawn(noting);
         let public_server = drain::serve(public, web::router(web), stopping.clone(), DRAIN);
         let operator_server = drain::serve(operator, admin::router(parts), stopping.clone(), DRAIN);
         let (public_result, operator_result) = tokio::join!(public_server, operator_server);
@@ -193,31 +210,37 @@ impl Host {
         let _ = tokio::time::timeout(DRAIN, tasks.wait()).await;
         let _ = tokio::time::timeout(DRAIN, intake_task).await;
         following.cancel();
+        let _ = tokio::time::timeout(DRAIN, noting).await;
         self.installs.database().close().await;
         info!("Stopped");
         public_result.and(operator_result)
     }
 }
 
-/// The signer of tokens, from the list of secrets or from the platform's own variable.
-pub fn signer(secrets: &Secrets) -> anyhow::Result<Signer> {
-    if let Some(list) = &secrets.session_secrets {
-        return Ok(Signer::new(
-            SecretList::parse('s', list).context("AIRLOCK_SESSION_SECRETS")?,
-        ));
+/// Writes down once a minute, and at the end, when addresses were used.
+async fn note_uses(endpoints: Endpoints, stopping: CancellationToken) {
+    loop {
+        let last = tokio::select! {
+            () = stopping.cancelled() => true,
+            () = tokio::time::sleep(NOTE_USES) => false,
+        };
+        if let Err(error) = endpoints.note_uses().await {
+            warn!(
+                error = &error as &dyn std::error::Error,
+                "When addresses were used could not be written down"
+            );
+        }
+        if last {
+            return;
+        }
     }
-    let Some(secret) = &secrets.session_secret else {
-        anyhow::bail!(
-            "AIRLOCK_SESSION_SECRETS is not set: it signs portal sessions; \
-             try: airlock keys generate, or set SESSION_SECRET to at least 32 random bytes"
-        );
-    };
-    Signer::from_session_secret(secret).context("SESSION_SECRET must be at least 32 random bytes")
 }
 
-fn keyring(secrets: &Secrets) -> anyhow::Result<Keyring> {
-    let list = SecretList::parse('k', secrets.master_keys()?).context("AIRLOCK_MASTER_KEYS")?;
-    Keyring::new(list).context("AIRLOCK_MASTER_KEYS")
+fn verifier(config: &Config) -> Arc<dyn EventVerifier> {
+    match &config.webhook_secret {
+        Some(secret) => Arc::new(SignedAsCore::new(secret.clone())),
+        None => Arc::new(Unsigned),
+    }
 }
 
 fn cloud_settings(config: &Config) -> CloudSettings {

@@ -51,7 +51,7 @@ enum Command {
     /// Look at installs
     #[command(subcommand)]
     Installs(installs::InstallsCommand),
-    /// Make keys
+    /// Make keys, see what they seal, and exchange them
     #[command(subcommand)]
     Keys(keys::KeysCommand),
     /// Bring the database's tables to this version
@@ -127,7 +127,7 @@ impl CommonArgs {
 }
 
 fn secrets() -> anyhow::Result<Secrets> {
-    Ok(Secrets::read(&crate::config::environment())?)
+    Ok(Secrets::read(&crate::config::secret_variables())?)
 }
 
 /// Runs a command line; `arguments` begins with the program's name.
@@ -157,10 +157,7 @@ fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Build(args) => setup::block_on(build::run(args)),
         Command::Apps(command) => setup::block_on(apps::run(command)),
         Command::Installs(command) => setup::block_on(installs::run(command)),
-        Command::Keys(command) => {
-            keys::run(&command);
-            Ok(())
-        }
+        Command::Keys(command) => setup::block_on(keys::run(command)),
         Command::Migrate(args) => setup::block_on(migrate::run(args)),
         Command::Config(command) => config::run(command),
     }

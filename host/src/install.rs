@@ -8,21 +8,27 @@ pub mod endpoints;
 pub mod event;
 pub mod follow;
 pub mod guest_store;
+mod key_use;
+pub mod keys;
 pub mod launch;
 pub mod lifecycle;
 pub mod live;
 pub mod receive;
 pub mod refusal;
+pub mod rotation;
 pub mod tenant;
 
-pub use endpoints::{EndpointKind, Endpoints};
+pub use endpoints::{EndpointKind, Endpoints, Older, Rotated};
 pub use event::{Event, EventError, InstallEvent, UninstallEvent};
 pub use follow::follow;
 pub use guest_store::{Condition, Entry, GuestStore, GuestStoreError};
+pub use key_use::KeyUseError;
+pub use keys::{KeyStatus, WrongKeys};
 pub use launch::{FirstUse, LaunchRefused, LaunchRequest, SessionRefused, UseRefused};
 pub use lifecycle::{Accepted, Installs, OpenInstallsError};
 pub use live::{NotCurrent, Stale};
 pub use receive::{Receipt, ReceiveError};
+pub use rotation::RotationStep;
 pub use tenant::{ActiveInstall, Attempt, Tenant};
 
 #[cfg(test)]

@@ -5,12 +5,16 @@
 
 pub mod api_key;
 pub mod keyring;
+pub mod list;
+pub mod provider;
 mod purpose;
 pub mod sealed;
 pub mod token;
 
 pub use api_key::{ApiKey, InvalidApiKey};
-pub use keyring::{DataKey, InvalidKeyList, Keyring, SecretList};
+pub use keyring::{DataKey, FingerprintKey, Keyring, NoneGranted, UsePermit};
+pub use list::{InvalidKeyList, SecretList};
+pub use provider::{ConfiguredKeys, KeyProvider, ProviderError};
 pub use sealed::{CanNotOpen, KeyOwner, SealedBlob};
 pub use token::{
     IssuedSession, LaunchClaims, LaunchToken, PortalSession, SessionId, Signer, TokenError,

@@ -12,12 +12,15 @@ pub mod database;
 pub mod endpoints;
 pub mod error;
 pub mod events;
+pub mod fingerprint_keys;
 pub mod guest_store;
 pub mod installs;
 pub mod key_check;
+pub mod key_usage;
 pub mod launches;
 pub mod outbox;
 pub mod pins;
+pub mod reseal;
 
 pub use database::{Connection, Database, Row};
 pub use error::{Inconsistent, OpenError, StoreError};

@@ -24,6 +24,7 @@ mod portal;
 mod router;
 mod session;
 mod shell;
+mod verifier;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,6 +41,7 @@ use crate::runtime::Runtime;
 use crate::secret::Signer;
 
 pub use router::router;
+pub use verifier::{EventVerifier, NotVerified, SignedAsCore, Unsigned};
 
 /// What the operator decides about the public listener.
 #[derive(Debug, Clone)]
@@ -67,6 +69,8 @@ pub struct WebParts {
     pub intake: Intake,
     /// Signs launches and sessions.
     pub signer: Signer,
+    /// Whether Cloud's calls are signed, and how.
+    pub verifier: Arc<dyn EventVerifier>,
     /// The apps.
     pub runtime: Runtime,
     /// The time.

@@ -62,6 +62,31 @@ pub struct AppReport {
     pub sha256: Option<String>,
     /// The `app_id` that it belongs to, once known.
     pub app_id: Option<String>,
+    /// Addresses before these that still work.
+    #[serde(default)]
+    pub older_addresses: Vec<OlderAddress>,
+}
+
+/// An address that was changed and still works.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OlderAddress {
+    /// `callback` or `portal`.
+    pub kind: String,
+    /// RFC 3339; none if nobody has used it.
+    pub last_used_at: Option<String>,
+}
+
+/// The two addresses of an app, as `apps rotate-urls` shows them.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct AddressReport {
+    /// The app's folder.
+    pub slug: String,
+    /// Where Cloud sends events. Holds a secret.
+    pub callback_url: Option<String>,
+    /// Where Cloud asks for a portal address. Holds a secret.
+    pub portal_generator_url: Option<String>,
+    /// Addresses before these that still work.
+    pub older_addresses: Vec<OlderAddress>,
 }
 
 /// A line of `installs list`.
@@ -137,11 +162,32 @@ impl Reports {
             permissions: manifest.map(asked).unwrap_or_default(),
             sha256: app.digest().map(ToOwned::to_owned),
             app_id: app_id.map(|id| id.to_string()),
+            older_addresses: self.older(slug),
             slug: line.slug,
             version: line.version,
             status: line.status,
             reason: line.reason,
         }))
+    }
+
+    /// The addresses of an app, whether there is a package of that name or not.
+    pub fn addresses(&self, slug: &Slug) -> AddressReport {
+        AddressReport {
+            slug: slug.to_string(),
+            callback_url: self.address(EndpointKind::Callback, slug),
+            portal_generator_url: self.address(EndpointKind::Portal, slug),
+            older_addresses: self.older(slug),
+        }
+    }
+
+    fn older(&self, slug: &Slug) -> Vec<OlderAddress> {
+        let older = self.endpoints.older(slug).into_iter();
+        older
+            .map(|older| OlderAddress {
+                kind: older.kind.as_str().to_owned(),
+                last_used_at: older.last_used.map(|at| at.to_string()),
+            })
+            .collect()
     }
 
     /// Every install, in the order of their creation.

@@ -97,11 +97,16 @@ pub(super) async fn installs(State(parts): State<AdminParts>) -> Response {
     }
 }
 
-fn unavailable(error: &StoreError) -> Response {
-    error!(
-        error = error as &dyn std::error::Error,
-        "The database does not answer the operator"
-    );
+/// What `keys status` shows.
+pub(super) async fn keys(State(parts): State<AdminParts>) -> Response {
+    match parts.installs.key_status().await {
+        Ok(keys) => Json(keys).into_response(),
+        Err(error) => unavailable(&error),
+    }
+}
+
+pub(super) fn unavailable(error: &(dyn std::error::Error + 'static)) -> Response {
+    error!(error, "The database does not answer the operator");
     refuse(
         StatusCode::SERVICE_UNAVAILABLE,
         "The database does not answer",

@@ -1,5 +1,7 @@
 //! `airlock apps`.
 
+mod addresses;
+
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
@@ -14,6 +16,10 @@ pub(super) enum AppsCommand {
     List(ListArgs),
     /// One app with the two addresses to register in Cloud (they hold secrets)
     Show(ShowArgs),
+    /// Make new addresses for an app; those before work until they are retired
+    RotateUrls(addresses::RotateArgs),
+    /// Forget which `app_id` of Cloud an app was found to have
+    Unpin(addresses::UnpinArgs),
 }
 
 #[derive(Debug, Args)]
@@ -40,6 +46,8 @@ pub(super) async fn run(command: AppsCommand) -> anyhow::Result<()> {
     match command {
         AppsCommand::List(args) => list(args).await,
         AppsCommand::Show(args) => show(args).await,
+        AppsCommand::RotateUrls(args) => addresses::rotate(args).await,
+        AppsCommand::Unpin(args) => addresses::unpin(args).await,
     }
 }
 
@@ -126,6 +134,12 @@ async fn show(args: ShowArgs) -> anyhow::Result<()> {
             .warnings
             .into_iter()
             .map(|warning| ("warning", warning)),
+    );
+    rows.extend(
+        report
+            .older_addresses
+            .into_iter()
+            .map(|older| ("older address", addresses::sentence(&older))),
     );
     for (name, value) in rows {
         output::text(&format!("{name:<21} {value}"));

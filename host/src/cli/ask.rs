@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::{CommonArgs, secrets};
@@ -16,6 +17,16 @@ pub(super) enum Answerer {
     Running(Asking),
     /// This process, which holds the lock meanwhile.
     Here(Box<Host>),
+}
+
+/// The running host can't do it as things stand; holds its sentence.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Conflict(pub(super) String);
+
+#[derive(Deserialize)]
+struct Problem {
+    title: String,
 }
 
 /// A running host.
@@ -44,19 +55,39 @@ pub(super) async fn answerer(args: &CommonArgs) -> anyhow::Result<Answerer> {
 impl Asking {
     /// Reads a report. None if the host says that there is no such thing.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<Option<T>> {
+        self.send(reqwest::Method::GET, path).await
+    }
+
+    /// Asks for a change. None if the host says that there is no such thing.
+    pub(super) async fn post<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<Option<T>> {
+        self.send(reqwest::Method::POST, path).await
+    }
+
+    async fn send<T: DeserializeOwned>(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+    ) -> anyhow::Result<Option<T>> {
         let address = self
             .held
             .address
             .context("a host is starting there; try again in a moment")?;
         let response = self
             .client
-            .get(format!("http://{address}{path}"))
+            .request(method, format!("http://{address}{path}"))
             .bearer_auth(&self.held.token)
             .send()
             .await
             .with_context(|| format!("asking the running host at {address}"))?;
         if response.status() == reqwest::StatusCode::NOT_FOUND {
             return Ok(None);
+        }
+        if response.status() == reqwest::StatusCode::CONFLICT {
+            let problem: Problem = response
+                .json()
+                .await
+                .context("reading the running host's refusal")?;
+            return Err(Conflict(problem.title).into());
         }
         let response = response
             .error_for_status()

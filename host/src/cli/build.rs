@@ -131,7 +131,7 @@ async fn run_command(slug: &Slug, folder: &Path, command: &str) -> anyhow::Resul
         .stdin(Stdio::null())
         .kill_on_drop(true);
     shell.env("CARGO_TARGET_DIR", folder.join("target"));
-    for (name, _) in crate::config::environment() {
+    for name in crate::config::variable_names() {
         shell.env_remove(name);
     }
     for name in secrets::VARIABLES {

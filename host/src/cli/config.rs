@@ -4,7 +4,10 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::{CommonArgs, Format, output};
-use crate::config::{Config, environment, secrets};
+use crate::config::{Config, keys, secret_variables, secrets};
+
+/// What stands for a secret.
+const MASK: &str = "••••••";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ConfigCommand {
@@ -32,6 +35,7 @@ pub(super) fn run(command: ConfigCommand) -> anyhow::Result<()> {
             let value = match name {
                 // It may hold a password.
                 "database.url" => format!("\"{}\"", config.database),
+                name if keys::is_secret(name) => MASK.to_owned(),
                 _ => value.to_string(),
             };
             [name.to_owned(), value, source.to_string()]
@@ -52,12 +56,10 @@ pub(super) fn run(command: ConfigCommand) -> anyhow::Result<()> {
         ]);
     }
     for variable in secrets::VARIABLES {
-        let set = environment()
-            .iter()
-            .any(|(name, value)| name == variable && !value.is_empty());
+        let set = secrets::is_set(&secret_variables(), variable);
         rows.push([
             variable.into(),
-            if set { "••••••" } else { "not set" }.into(),
+            if set { MASK } else { "not set" }.into(),
             if set { "environment" } else { "-" }.into(),
         ]);
     }

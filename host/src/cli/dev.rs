@@ -39,6 +39,7 @@ pub(super) struct DevArgs {
 
 /// Builds, starts and connects everything, then serves until a signal.
 pub(super) async fn run(args: DevArgs) -> anyhow::Result<()> {
+    app::forbid_core_dumps()?;
     let secrets = place::secrets()?;
     // The ports first: whoever has to choose others should not wait for the build.
     let listeners = Listeners::bind(args.port).await?;

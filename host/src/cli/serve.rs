@@ -11,6 +11,7 @@ use crate::model::SystemClock;
 
 /// Serves until a signal. Everything that can be wrong is found before a socket is opened to the world.
 pub(super) async fn run(args: CommonArgs) -> anyhow::Result<()> {
+    app::forbid_core_dumps()?;
     let config = args.config()?;
     app::start_log(&config.log_filter, config.log_json)?;
     config.required_public_url()?;
@@ -20,6 +21,7 @@ pub(super) async fn run(args: CommonArgs) -> anyhow::Result<()> {
     let stopping = setup::stop_on_signal()?;
     let host = Host::open(config, &secrets, Arc::new(SystemClock::new())).await?;
     drop(secrets);
+    setup::reload_on_signal(host.key_reload(&signer))?;
     host.load_packages().await?;
     let public = TcpListener::bind(listen).await.with_context(|| {
         format!("binding the public listener to {listen}; try: another --listen")

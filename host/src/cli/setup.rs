@@ -4,7 +4,10 @@ use std::future::Future;
 
 use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{error, info};
+
+use super::secrets;
+use crate::app::KeyReload;
 
 /// Runs a command to its end.
 pub(super) fn block_on(command: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
@@ -31,6 +34,33 @@ pub(super) fn stop_on_signal() -> anyhow::Result<CancellationToken> {
         std::process::exit(130);
     });
     Ok(stopping)
+}
+
+/// Reads the keys again whenever SIGHUP comes. What can't be used is told in the log, and the old keys stay.
+#[cfg(unix)]
+pub(super) fn reload_on_signal(keys: KeyReload) -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut hangups = signal(SignalKind::hangup()).context("listening for SIGHUP")?;
+    tokio::spawn(async move {
+        while hangups.recv().await.is_some() {
+            let read = match secrets() {
+                Ok(secrets) => keys.reload(&secrets).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = read {
+                error!(
+                    error = format_args!("{error:#}"),
+                    "The keys were not exchanged: the old ones stay in use"
+                );
+            }
+        }
+    });
+    Ok(())
+}
+
+#[cfg(not(unix))]
+pub(super) fn reload_on_signal(_: KeyReload) -> anyhow::Result<()> {
+    Ok(())
 }
 
 #[cfg(unix)]

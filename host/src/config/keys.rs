@@ -67,6 +67,11 @@ pub const KEYS: &[Key] = &[
         "false",
         "whether apps may read tokenized fields in plain",
     ),
+    Key {
+        name: "cloud.webhook_secret",
+        default: None,
+        help: "what Cloud would sign its calls with, as Blnk Core signs webhooks; unsigned calls are then refused",
+    },
     key(
         "session.ttl",
         "\"15m\"",
@@ -134,6 +139,11 @@ pub const APP_KEYS: &[(&str, &str)] = &[
     ("limits.cloud_calls", "Cloud calls of one portal call"),
     ("settings.<name>", "a value for the app's own [settings]"),
 ];
+
+/// Whether the value of a key is a secret, and so not shown.
+pub fn is_secret(name: &str) -> bool {
+    name == "cloud.webhook_secret"
+}
 
 /// Whether a dotted name is a key.
 pub fn is_known(name: &str) -> bool {

@@ -87,8 +87,15 @@ fn hint(nearest: Option<&String>) -> String {
 }
 
 /// Values with their origins, dotted name by dotted name.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Layers(BTreeMap<String, (toml::Value, Source)>);
+
+/// The names alone: some of the values are secrets.
+impl fmt::Debug for Layers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
 
 impl Layers {
     /// The defaults alone.

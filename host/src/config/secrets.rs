@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use secrecy::SecretString;
-use zeroize::Zeroize;
+use secrecy::{ExposeSecret as _, SecretString};
+use zeroize::Zeroizing;
 
 use super::layers::ConfigError;
 
@@ -59,23 +59,18 @@ pub struct Secrets {
 
 impl Secrets {
     /// Reads them from variables and the files that variables name.
-    pub fn read(variables: &[(String, String)]) -> Result<Self, SecretsError> {
-        let find = |name: &str| {
-            variables
-                .iter()
-                .find(|(known, value)| known == name && !value.is_empty())
-                .map(|(_, value)| value)
-        };
+    pub fn read(variables: &[(String, SecretString)]) -> Result<Self, SecretsError> {
+        let find = |name: &str| find(variables, name);
         let list = |name: &'static str, file: &'static str| match (find(name), find(file)) {
             (Some(_), Some(_)) => Err(SecretsError::Both(name)),
-            (Some(text), None) => Ok(Some(text.clone().into())),
-            (None, Some(path)) => read_file(file, Path::new(path)).map(Some),
+            (Some(text), None) => Ok(Some(text.clone())),
+            (None, Some(path)) => read_file(file, path).map(Some),
             (None, None) => Ok(None),
         };
         Ok(Self {
             master_keys: list("AIRLOCK_MASTER_KEYS", "AIRLOCK_MASTER_KEYS_FILE")?,
             session_secrets: list("AIRLOCK_SESSION_SECRETS", "AIRLOCK_SESSION_SECRETS_FILE")?,
-            session_secret: find("SESSION_SECRET").map(|text| text.clone().into()),
+            session_secret: find("SESSION_SECRET").cloned(),
         })
     }
 
@@ -91,7 +86,25 @@ impl Secrets {
     }
 }
 
-fn read_file(variable: &'static str, path: &Path) -> Result<SecretString, SecretsError> {
+/// Whether a variable is there and not empty.
+pub fn is_set(variables: &[(String, SecretString)], name: &str) -> bool {
+    find(variables, name).is_some()
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an empty variable is as good as none"
+)]
+fn find<'a>(variables: &'a [(String, SecretString)], name: &str) -> Option<&'a SecretString> {
+    let mut named = variables.iter().filter(|(known, _)| known == name);
+    named
+        .find(|(_, value)| !value.expose_secret().is_empty())
+        .map(|(_, value)| value)
+}
+
+fn read_file(variable: &'static str, path: &SecretString) -> Result<SecretString, SecretsError> {
+    #[expect(clippy::disallowed_methods, reason = "the name of a file is no secret")]
+    let path = Path::new(path.expose_secret());
     let read = |source| SecretsError::Read {
         variable,
         path: path.to_owned(),
@@ -103,10 +116,8 @@ fn read_file(variable: &'static str, path: &Path) -> Result<SecretString, Secret
             path: path.to_owned(),
         });
     }
-    let mut text = std::fs::read_to_string(path).map_err(read)?;
-    let secret = SecretString::from(text.trim().to_owned());
-    text.zeroize();
-    Ok(secret)
+    let text = Zeroizing::new(std::fs::read_to_string(path).map_err(read)?);
+    Ok(text.trim().into())
 }
 
 #[cfg(unix)]
@@ -133,7 +144,7 @@ mod tests {
         std::fs::write(&path, "k1:abc\n").unwrap();
         let variables = [(
             "AIRLOCK_MASTER_KEYS_FILE".to_owned(),
-            path.display().to_string(),
+            path.display().to_string().into(),
         )];
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
         assert!(matches!(

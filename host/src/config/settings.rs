@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use secrecy::SecretString;
 use url::{Host, Url};
 
 use super::database::DatabaseUrl;
@@ -76,6 +77,8 @@ pub struct Config {
     pub instance_id_on_alerts: bool,
     /// Whether guests may detokenize.
     pub allow_detokenize: bool,
+    /// What Cloud would sign its calls with; none as long as it signs nothing.
+    pub webhook_secret: Option<SecretString>,
     /// Life of a portal session.
     pub session_ttl: Duration,
     /// General limits.
@@ -105,6 +108,7 @@ impl Config {
             frame_ancestors: frame_ancestors(layers)?,
             instance_id_on_alerts: layers.truth("cloud.instance_id_on_alerts")?,
             allow_detokenize: layers.truth("cloud.allow_detokenize")?,
+            webhook_secret: webhook_secret(layers)?,
             session_ttl: session_ttl(layers)?,
             limits: LimitValues {
                 portal: limits_of(layers, "portal")?,
@@ -173,6 +177,17 @@ fn session_ttl(layers: &Layers) -> Result<Duration, ConfigError> {
             "session.ttl",
             "must be 30s to 15m, such as 15m, 600s or 600",
         )),
+    }
+}
+
+fn webhook_secret(layers: &Layers) -> Result<Option<SecretString>, ConfigError> {
+    const NAME: &str = "cloud.webhook_secret";
+    match layers.find(NAME) {
+        None => Ok(None),
+        Some((toml::Value::String(text), _)) if (16..=512).contains(&text.len()) => {
+            Ok(Some(text.as_str().into()))
+        }
+        Some(_) => Err(layers.wrong(NAME, "must be a text of 16 to 512 bytes")),
     }
 }
 

@@ -1,15 +1,23 @@
 //! The two addresses of each app: their secret parts, kept sealed, compared in memory and in constant time.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
-use subtle::{Choice, ConstantTimeEq};
+use subtle::{Choice, ConditionallySelectable as _, ConstantTimeEq};
+use tokio::sync::Mutex;
+use zeroize::Zeroizing;
 
-use crate::model::{Clock, Slug};
+use super::key_use::{KeyUse, KeyUseError};
+use crate::model::{Clock, Slug, UnixMillis};
 use crate::secret::{CanNotOpen, Keyring, random_name};
 use crate::store::endpoints::{self, EndpointRow};
-use crate::store::{Database, StoreError, audit};
+use crate::store::{Connection, Database, StoreError, audit};
+
+const KINDS: [EndpointKind; 2] = [EndpointKind::Callback, EndpointKind::Portal];
+/// Uses of the master key that are counted ahead: more than one change takes.
+const SPARE_USES: u64 = 8;
 
 /// Which address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +47,9 @@ pub enum EndpointsError {
     /// A stored secret does not open.
     #[error("the address secret of {0} can not be opened")]
     Sealed(Slug, #[source] CanNotOpen),
+    /// The master key may not be used.
+    #[error(transparent)]
+    Keys(#[from] KeyUseError),
 }
 
 impl From<sqlx::Error> for EndpointsError {
@@ -53,6 +64,32 @@ struct Known {
     revision: i64,
     digest: [u8; 32],
     secret: SecretString,
+    /// Milliseconds since the epoch; 0 for never.
+    last_used: AtomicI64,
+    /// As much of it as stands in the database.
+    noted: AtomicI64,
+}
+
+/// An older secret of an address that still works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Older {
+    /// Which address.
+    pub kind: EndpointKind,
+    /// When Cloud last used it, if ever since it was made.
+    pub last_used: Option<UnixMillis>,
+}
+
+/// What became of a wish to change an app's addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rotated {
+    /// There are new secrets; the ones before still work.
+    Made,
+    /// The older secrets work no more; holds how many there were.
+    Retired(u64),
+    /// The app has no addresses.
+    Unknown,
+    /// There are two valid secrets already.
+    Two,
 }
 
 /// The address secrets of every app, also of apps that were removed. A cheap handle.
@@ -60,8 +97,11 @@ struct Known {
 pub struct Endpoints {
     database: Database,
     keyring: Arc<Keyring>,
+    uses: KeyUse,
     clock: Arc<dyn Clock>,
     known: Arc<RwLock<Vec<Known>>>,
+    /// One change at a time, so that memory ends as the database does.
+    turn: Arc<Mutex<()>>,
 }
 
 impl Endpoints {
@@ -71,76 +111,177 @@ impl Endpoints {
         keyring: Arc<Keyring>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, EndpointsError> {
+        let uses = KeyUse::new(database.clone(), keyring.clone());
         let endpoints = Self {
             database,
             keyring,
+            uses,
             clock,
             known: Arc::default(),
+            turn: Arc::default(),
         };
         endpoints.reload().await?;
         Ok(endpoints)
     }
 
-    /// Reads every stored secret anew, because another host may have changed some.
+    /// Reads every secret again: another host, or a rotation, may have changed the rows.
     pub async fn reload(&self) -> Result<(), EndpointsError> {
+        let _turn = self.turn.lock().await;
+        self.reload_in_turn().await
+    }
+
+    async fn reload_in_turn(&self) -> Result<(), EndpointsError> {
         let rows = endpoints::list(&mut *self.database.read().await?).await?;
-        let opened = rows.iter().map(|row| open_row(&self.keyring, row));
-        let opened = opened.collect::<Result<Vec<_>, _>>()?;
+        let mut fresh = Vec::new();
+        for row in &rows {
+            fresh.extend(open_row(&self.keyring, row)?);
+        }
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        *known = opened.into_iter().flatten().collect();
+        for entry in &fresh {
+            let same = |old: &&Known| {
+                old.slug == entry.slug && old.kind == entry.kind && old.revision == entry.revision
+            };
+            if let Some(old) = known.iter().find(same) {
+                let used = old.last_used.load(Ordering::Relaxed);
+                entry.last_used.fetch_max(used, Ordering::Relaxed);
+            }
+        }
+        *known = fresh;
         Ok(())
     }
 
     /// Makes the secrets that an app lacks.
     pub async fn ensure(&self, slug: &Slug) -> Result<(), EndpointsError> {
-        for kind in [EndpointKind::Callback, EndpointKind::Portal] {
-            if self.newest(kind, slug).is_none() {
-                self.make(kind, slug).await?;
+        let lacks = |kind| self.newest(kind, slug).is_none();
+        if !KINDS.into_iter().any(lacks) {
+            return Ok(());
+        }
+        let _turn = self.turn.lock().await;
+        self.uses.prepare(SPARE_USES).await?;
+        let mut tx = self.database.write().await?;
+        let rows = endpoints::list(&mut tx).await?;
+        for kind in KINDS {
+            // Another host may have been quicker.
+            if newest_of(&rows, slug, kind).is_none() {
+                self.make(&mut tx, slug, kind, 1).await?;
             }
         }
-        Ok(())
+        tx.commit().await?;
+        self.reload_in_turn().await
     }
 
-    async fn make(&self, kind: EndpointKind, slug: &Slug) -> Result<(), EndpointsError> {
-        let secret = random_name();
-        let revision = 1;
+    /// Makes a new secret for each address of an app. Those before work until they are retired.
+    pub async fn rotate(&self, slug: &Slug) -> Result<Rotated, EndpointsError> {
+        let _turn = self.turn.lock().await;
+        self.uses.prepare(SPARE_USES).await?;
+        let mut tx = self.database.write().await?;
+        let rows = endpoints::list(&mut tx).await?;
+        let own = rows.iter().filter(|row| row.slug == *slug).count();
+        match own {
+            0 => return Ok(Rotated::Unknown),
+            1 | 2 => {}
+            _ => return Ok(Rotated::Two),
+        }
+        for kind in KINDS {
+            let newest = newest_of(&rows, slug, kind).unwrap_or(0);
+            self.make(&mut tx, slug, kind, newest + 1).await?;
+        }
+        tx.commit().await?;
+        self.reload_in_turn().await?;
+        Ok(Rotated::Made)
+    }
+
+    /// Ends every secret of an app but the newest of each address.
+    pub async fn retire(&self, slug: &Slug) -> Result<Rotated, EndpointsError> {
+        let _turn = self.turn.lock().await;
+        let mut tx = self.database.write().await?;
+        let rows = endpoints::list(&mut tx).await?;
+        let mut retired = 0;
+        let mut is_known = false;
+        for kind in KINDS {
+            let Some(newest) = newest_of(&rows, slug, kind) else {
+                continue;
+            };
+            is_known = true;
+            let ended = endpoints::retire_before(&mut tx, slug, kind.as_str(), newest).await?;
+            if ended > 0 {
+                let now = self.clock.now();
+                let detail = kind.as_str();
+                audit::append(&mut tx, "address_retired", Some(slug), None, detail, now).await?;
+            }
+            retired += ended;
+        }
+        tx.commit().await?;
+        self.reload_in_turn().await?;
+        Ok(if is_known {
+            Rotated::Retired(retired)
+        } else {
+            Rotated::Unknown
+        })
+    }
+
+    async fn make(
+        &self,
+        tx: &mut Connection,
+        slug: &Slug,
+        kind: EndpointKind,
+        revision: i64,
+    ) -> Result<(), EndpointsError> {
+        let secret = Zeroizing::new(random_name());
         let place = place(kind, slug, revision);
-        let sealed = self
-            .keyring
-            .seal_value(&place.each_ref().map(String::as_str), secret.as_bytes());
+        let place = place.each_ref().map(String::as_str);
         let row = EndpointRow {
             slug: slug.clone(),
             kind: kind.as_str().to_owned(),
             revision,
-            secret: sealed,
+            secret: self.uses.permit()?.seal_value(&place, secret.as_bytes()),
+            last_used: None,
         };
         let now = self.clock.now();
-        let mut tx = self.database.write().await?;
-        let stored = endpoints::list(&mut tx).await?;
-        if stored
-            .iter()
-            .any(|other| other.slug == row.slug && other.kind == row.kind)
-        {
-            // Another host has just made it.
-            drop(tx);
-            return self.reload().await;
+        endpoints::insert(tx, &row, now).await?;
+        let detail = kind.as_str();
+        audit::append(tx, "address_made", Some(slug), None, detail, now).await?;
+        Ok(())
+    }
+
+    /// The older secrets of an app that still work.
+    pub fn older(&self, slug: &Slug) -> Vec<Older> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let own = || known.iter().filter(|entry| entry.slug == *slug);
+        own()
+            .filter(|entry| {
+                own().any(|other| other.kind == entry.kind && other.revision > entry.revision)
+            })
+            .map(|entry| Older {
+                kind: entry.kind,
+                last_used: Some(entry.last_used.load(Ordering::Relaxed))
+                    .filter(|at| *at > 0)
+                    .map(UnixMillis::new),
+            })
+            .collect()
+    }
+
+    /// Writes down when addresses were used since it was last written. Not done at each request: a minute is exact
+    /// enough for an operator who asks whether Cloud still calls an older one.
+    pub async fn note_uses(&self) -> Result<(), StoreError> {
+        let used: Vec<(Slug, EndpointKind, i64, i64)> = {
+            let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+            let fresh = known.iter().filter_map(|entry| {
+                let at = entry.last_used.load(Ordering::Relaxed);
+                let noted = entry.noted.swap(at, Ordering::Relaxed);
+                (at > noted).then(|| (entry.slug.clone(), entry.kind, entry.revision, at))
+            });
+            fresh.collect()
+        };
+        if used.is_empty() {
+            return Ok(());
         }
-        endpoints::insert(&mut tx, &row, now).await?;
-        audit::append(
-            &mut tx,
-            "address_made",
-            Some(slug),
-            None,
-            kind.as_str(),
-            now,
-        )
-        .await?;
+        let mut tx = self.database.write().await?;
+        for (slug, kind, revision, at) in used {
+            let at = UnixMillis::new(at);
+            endpoints::note_use(&mut tx, &slug, kind.as_str(), revision, at).await?;
+        }
         tx.commit().await?;
-        let entry = known(slug.clone(), kind, revision, secret.into());
-        self.known
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(entry);
         Ok(())
     }
 
@@ -159,40 +300,66 @@ impl Endpoints {
     pub fn matches(&self, kind: EndpointKind, slug: &str, secret: &str) -> Option<Slug> {
         let digest: [u8; 32] = Sha256::digest(secret.as_bytes()).into();
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let mut found = None;
-        for entry in known.iter() {
+        let mut found = u64::MAX;
+        for (position, entry) in (0_u64..).zip(known.iter()) {
             let same_place = entry.kind == kind && entry.slug.as_str() == slug;
             let matches = entry.digest.ct_eq(&digest) & Choice::from(u8::from(same_place));
-            if bool::from(matches) {
-                found = Some(entry.slug.clone());
-            }
+            found.conditional_assign(&position, matches);
         }
-        found
+        let entry = known.get(usize::try_from(found).ok()?)?;
+        let now = self.clock.now().get();
+        entry.last_used.fetch_max(now, Ordering::Relaxed);
+        Some(entry.slug.clone())
     }
 }
 
-fn known(slug: Slug, kind: EndpointKind, revision: i64, secret: SecretString) -> Known {
+/// The newest revision of an address.
+fn newest_of(rows: &[EndpointRow], slug: &Slug, kind: EndpointKind) -> Option<i64> {
+    let own = rows
+        .iter()
+        .filter(|row| row.slug == *slug && row.kind == kind.as_str());
+    own.map(|row| row.revision).max()
+}
+
+fn known(slug: Slug, kind: EndpointKind, row: &EndpointRow, secret: SecretString) -> Known {
     #[expect(
         clippy::disallowed_methods,
         reason = "guesses are compared with the digest of the secret"
     )]
     let digest = Sha256::digest(secret.expose_secret().as_bytes()).into();
+    let last_used = row.last_used.map_or(0, UnixMillis::get);
     Known {
         slug,
         kind,
-        revision,
+        revision: row.revision,
         digest,
         secret,
+        last_used: last_used.into(),
+        noted: last_used.into(),
     }
 }
 
 fn place(kind: EndpointKind, slug: &Slug, revision: i64) -> [String; 5] {
+    let revision = revision.to_string();
     [
         "endpoints",
         "secret",
         slug.as_str(),
         kind.as_str(),
-        &revision.to_string(),
+        &revision,
+    ]
+    .map(ToOwned::to_owned)
+}
+
+/// Where the secret of a stored row is sealed to.
+pub(super) fn place_of(row: &EndpointRow) -> [String; 5] {
+    let revision = row.revision.to_string();
+    [
+        "endpoints",
+        "secret",
+        row.slug.as_str(),
+        &row.kind,
+        &revision,
     ]
     .map(ToOwned::to_owned)
 }
@@ -205,17 +372,12 @@ fn open_row(keyring: &Keyring, row: &EndpointRow) -> Result<Option<Known>, Endpo
         _ => return Ok(None),
     };
     let sealed = |error| EndpointsError::Sealed(row.slug.clone(), error);
-    let place = place(kind, &row.slug, row.revision);
+    let place = place_of(row);
     let plain = keyring
         .open_value(&place.each_ref().map(String::as_str), &row.secret)
         .map_err(sealed)?;
     let secret = std::str::from_utf8(&plain)
         .map_err(|_| sealed(CanNotOpen))?
-        .to_owned();
-    Ok(Some(known(
-        row.slug.clone(),
-        kind,
-        row.revision,
-        secret.into(),
-    )))
+        .into();
+    Ok(Some(known(row.slug.clone(), kind, row, secret)))
 }

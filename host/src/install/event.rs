@@ -4,9 +4,13 @@
 //! cross-checked with the other fields. Unknown fields are ignored, since Cloud's payloads have changed before;
 //! duplicate fields are refused, since two parsers might pick different ones.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
+use std::ops::Deref;
 
-use serde::Deserialize;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer};
+use zeroize::Zeroizing;
 
 use crate::model::{AppId, EventKey, GrantedScopes, InstallId, InstanceId, OrganizationId};
 use crate::secret::ApiKey;
@@ -82,8 +86,25 @@ pub struct InstallEvent {
     pub granted: GrantedScopes,
     /// The event's key.
     pub key: EventKey,
-    /// The body as it came, for its fingerprint; wiped on drop.
-    pub body: zeroize::Zeroizing<Vec<u8>>,
+    /// The body as it came, for its fingerprint.
+    pub body: EventBody,
+}
+
+/// A body that holds a key: not printed, wiped on drop.
+pub struct EventBody(Zeroizing<Vec<u8>>);
+
+impl Deref for EventBody {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for EventBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EventBody({} bytes, [redacted])", self.0.len())
+    }
 }
 
 /// An uninstall, as Cloud tells it.
@@ -107,11 +128,44 @@ struct Wire {
     app_id: Option<String>,
     instance_id: Option<String>,
     organization_id: Option<String>,
-    api_key: Option<String>,
+    #[serde(default, deserialize_with = "secret")]
+    api_key: Option<SecretString>,
     api_key_prefix: Option<String>,
     granted_permissions: Option<Vec<String>>,
     uninstalled_at: Option<String>,
     idempotency_key: Option<String>,
+}
+
+/// A text that is a secret from the moment it is read. Where it stands in the body without escapes, as every real key
+/// does, it is copied from there and nowhere else.
+fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SecretString>, D::Error> {
+    struct Text;
+
+    impl<'de> Visitor<'de> for Text {
+        type Value = Option<SecretString>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a text")
+        }
+
+        fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+            Ok(Some(text.into()))
+        }
+
+        fn visit_none<E>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_some<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
+            from.deserialize_str(self)
+        }
+    }
+
+    from.deserialize_option(Text)
 }
 
 impl Event {
@@ -124,7 +178,7 @@ impl Event {
             EventKey::parse(text).map_err(|error| EventError::invalid("idempotency_key", error))
         })?;
         if let Some(rest) = key.as_str().strip_prefix("install:") {
-            let event = install(&wire, rest, key.clone(), body)?;
+            let event = install(wire, rest, key.clone(), body)?;
             return Ok(Self::Install(Box::new(event)));
         }
         if let Some(rest) = key.as_str().strip_prefix("uninstall:") {
@@ -208,7 +262,7 @@ fn check_key(install: &InstallId, rest: &str) -> Result<(), EventError> {
 }
 
 fn install(
-    wire: &Wire,
+    mut wire: Wire,
     rest: &str,
     key: EventKey,
     body: &[u8],
@@ -223,11 +277,12 @@ fn install(
         install,
         app,
         instance,
-    } = ids(wire)?;
+    } = ids(&wire)?;
     check_key(&install, rest)?;
-    let api_key = parsed("api_key", wire.api_key.as_deref(), |text| {
-        ApiKey::parse(text.into())
-    })?;
+    let api_key_prefix = prefix(&wire)?;
+    let api_key = wire.api_key.take();
+    let api_key = api_key.ok_or_else(|| EventError::invalid("api_key", "is missing"))?;
+    let api_key = ApiKey::parse(api_key).map_err(|error| EventError::invalid("api_key", error))?;
     let scopes = wire
         .granted_permissions
         .as_ref()
@@ -240,10 +295,10 @@ fn install(
             wire.organization_id.as_deref(),
             OrganizationId::parse,
         )?,
-        api_key_prefix: prefix(wire)?,
+        api_key_prefix,
         granted: GrantedScopes::parse(scopes.iter().cloned())
             .map_err(|error| EventError::invalid("granted_permissions", error))?,
-        body: body.to_vec().into(),
+        body: EventBody(Zeroizing::new(body.to_vec())),
         install,
         api_key,
         key,
@@ -260,7 +315,11 @@ fn prefix(wire: &Wire) -> Result<String, EventError> {
             "must be at most 32 visible ASCII characters",
         ));
     }
-    let key_length = wire.api_key.as_ref().map_or(0, String::len);
+    #[expect(clippy::disallowed_methods, reason = "only its length is asked for")]
+    let key_length = wire
+        .api_key
+        .as_ref()
+        .map_or(0, |key| key.expose_secret().len());
     if prefix.len() * 2 > key_length {
         return Ok(String::new());
     }

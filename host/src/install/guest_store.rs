@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
+use super::key_use::{KeyUse, KeyUseError};
 use super::tenant::Tenant;
-use crate::model::Clock;
+use crate::model::{Clock, InstallId};
 use crate::secret::{DataKey, Keyring, SealedBlob};
 use crate::store::guest_store::{self, KeyRange, Record};
 use crate::store::installs::{self, Status};
 use crate::store::{Connection, Database, StoreError};
 
+/// Uses of the master key that are counted ahead: more than there are writers at once.
+const SPARE_USES: u64 = 16;
 /// Longest key in bytes.
 const MAX_KEY: usize = 256;
 /// Longest value in bytes.
@@ -55,6 +58,16 @@ impl From<StoreError> for GuestStoreError {
     }
 }
 
+impl From<KeyUseError> for GuestStoreError {
+    fn from(error: KeyUseError) -> Self {
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "A guest's data key could not be made"
+        );
+        Self::Unavailable
+    }
+}
+
 impl From<sqlx::Error> for GuestStoreError {
     fn from(error: sqlx::Error) -> Self {
         StoreError::from(error).into()
@@ -86,15 +99,18 @@ pub struct Entry {
 pub struct GuestStore {
     database: Database,
     keyring: Arc<Keyring>,
+    uses: KeyUse,
     clock: Arc<dyn Clock>,
 }
 
 impl GuestStore {
     /// Over a database and the keys that open it.
     pub fn new(database: Database, keyring: Arc<Keyring>, clock: Arc<dyn Clock>) -> Self {
+        let uses = KeyUse::new(database.clone(), keyring.clone());
         Self {
             database,
             keyring,
+            uses,
             clock,
         }
     }
@@ -125,6 +141,7 @@ impl GuestStore {
             return Err(GuestStoreError::TooLarge);
         }
         let now = self.clock.now();
+        self.uses.prepare(SPARE_USES).await?;
         let mut tx = self.database.write().await?;
         let data_key = self.data_key_for_writing(&mut tx, tenant).await?;
         let install = tenant.install_id();
@@ -226,7 +243,10 @@ impl GuestStore {
     ) -> Result<Option<DataKey>, GuestStoreError> {
         let wrapped = guest_store::data_key(connection, tenant.install_id()).await?;
         wrapped
-            .map(|wrapped| self.keyring.open_data_key(&key_place(tenant), &wrapped))
+            .map(|wrapped| {
+                self.keyring
+                    .open_data_key(&key_place(tenant.install_id()), &wrapped)
+            })
             .transpose()
             .map_err(|error| GuestStoreError::Other(error.to_string()))
     }
@@ -245,7 +265,8 @@ impl GuestStore {
         if status != Status::Active {
             return Err(GuestStoreError::Unavailable);
         }
-        let (key, wrapped) = self.keyring.make_data_key(&key_place(tenant));
+        let permit = self.uses.permit()?;
+        let (key, wrapped) = permit.make_data_key(&key_place(tenant.install_id()));
         guest_store::insert_data_key(tx, tenant.install_id(), &wrapped, self.clock.now()).await?;
         Ok(key)
     }
@@ -264,8 +285,9 @@ async fn may_write(tx: &mut Connection, tenant: &Tenant) -> Result<Status, Guest
     Ok(status)
 }
 
-fn key_place(tenant: &Tenant) -> [&str; 3] {
-    ["store_keys", "data_key", tenant.install_id().as_str()]
+/// Where an install's data key is sealed to.
+pub(super) fn key_place(install: &InstallId) -> [&str; 3] {
+    ["store_keys", "data_key", install.as_str()]
 }
 
 fn check_key(key: &str) -> Result<(), GuestStoreError> {

@@ -7,19 +7,16 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use tokio::sync::Mutex;
 use tracing::{info, warn};
 
+use super::key_use::KeyUse;
+use super::keys::{self, WrongKeys};
 use super::live::LiveTable;
 use super::tenant::{Attempt, Tenant};
 use crate::model::{AppId, Clock, InstallId, Slug, UnixMillis};
-use crate::secret::{Keyring, SealedBlob};
+use crate::secret::Keyring;
 use crate::store::installs::{InstallRow, Proof, Status, Transition};
 use crate::store::{
-    Connection, Database, StoreError, audit, changes, guest_store, installs, key_check, outbox,
-    pins,
+    Connection, Database, StoreError, audit, changes, guest_store, installs, outbox, pins,
 };
-
-/// The text whose sealed form tells a wrong master key.
-const CHECK: &[u8] = b"airlock key check";
-const CHECK_PLACE: [&str; 3] = ["key_check", "check", "1"];
 
 /// The installs could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -27,12 +24,9 @@ pub enum OpenInstallsError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// None of the master keys opens what is stored.
-    #[error(
-        "none of the master keys opens this database: it was made with another key; \
-         try: the AIRLOCK_MASTER_KEYS that it was made with"
-    )]
-    WrongKey,
+    /// The master keys do not fit what is stored.
+    #[error(transparent)]
+    Keys(#[from] WrongKeys),
 }
 
 /// What became of a proven attempt.
@@ -54,6 +48,7 @@ pub enum Accepted {
 pub(super) struct Inner {
     pub(super) database: Database,
     pub(super) keyring: Arc<Keyring>,
+    pub(super) uses: KeyUse,
     pub(super) live: Arc<LiveTable>,
     pub(super) clock: Arc<dyn Clock>,
     /// The `app_id` of each app, where the operator set it.
@@ -78,11 +73,13 @@ impl Installs {
         clock: Arc<dyn Clock>,
         app_ids: BTreeMap<Slug, AppId>,
     ) -> Result<Self, OpenInstallsError> {
-        check_keys(&database, &keyring).await?;
+        let uses = KeyUse::new(database.clone(), keyring.clone());
+        keys::check(&database, &keyring, &uses).await?;
         let live = Arc::new(LiveTable::default());
         let installs = Self(Arc::new(Inner {
             database,
             keyring,
+            uses,
             live,
             clock,
             app_ids,
@@ -178,6 +175,25 @@ impl Installs {
             Some(configured) => Ok(Some(configured.clone())),
             None => pins::find(&mut *self.0.database.read().await?, slug).await,
         }
+    }
+
+    /// Forgets which `app_id` was pinned to an app: the next proven install pins it anew. Answers what was forgotten.
+    pub async fn unpin(&self, slug: &Slug) -> Result<Option<AppId>, StoreError> {
+        let mut tx = self.0.database.write().await?;
+        let forgotten = pins::forget(&mut tx, slug).await?;
+        if let Some(app) = &forgotten {
+            let now = self.0.clock.now();
+            audit::append(&mut tx, "unpinned", Some(slug), None, app.as_str(), now).await?;
+        }
+        tx.commit().await?;
+        Ok(forgotten)
+    }
+
+    /// Takes other master keys in place of those in use, if they fit everything that is stored.
+    pub async fn exchange_keys(&self, next: Keyring) -> Result<(), WrongKeys> {
+        keys::fits(&mut *self.0.database.read().await?, &next).await?;
+        self.0.keyring.replace(next);
+        Ok(())
     }
 
     /// A stored attempt in whatever state, for telling its guest.
@@ -401,24 +417,4 @@ async fn supersede(
         now,
     )
     .await
-}
-
-/// Compares the master keys with the record made when the database was new, and makes it then.
-async fn check_keys(database: &Database, keyring: &Keyring) -> Result<(), OpenInstallsError> {
-    let stored: Option<SealedBlob> = key_check::find(&mut *database.read().await?).await?;
-    if let Some(blob) = stored {
-        return match keyring.open_value(&CHECK_PLACE, &blob) {
-            Ok(plain) if plain.as_slice() == CHECK => Ok(()),
-            _ => Err(OpenInstallsError::WrongKey),
-        };
-    }
-    let mut tx = database.write().await?;
-    if key_check::find(&mut tx).await?.is_some() {
-        // Another host has just made it.
-        drop(tx);
-        return Box::pin(check_keys(database, keyring)).await;
-    }
-    key_check::insert(&mut tx, &keyring.seal_value(&CHECK_PLACE, CHECK)).await?;
-    tx.commit().await.map_err(StoreError::from)?;
-    Ok(())
 }

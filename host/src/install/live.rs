@@ -76,6 +76,17 @@ impl LiveTable {
         active.insert(tenant.install_id().clone(), tenant);
     }
 
+    /// Puts the same install, its key sealed anew, in its own place; one that has ended or changed stays as it is.
+    pub(super) fn replace(&self, tenant: Tenant) {
+        let mut active = self.active.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = active.get_mut(tenant.install_id())
+            && known.attempt() == tenant.attempt()
+            && known.generation() == tenant.generation()
+        {
+            *known = tenant;
+        }
+    }
+
     pub(super) fn remove(&self, install: &InstallId) {
         self.clear_refusal(install);
         self.active

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::event::{Event, EventError, InstallEvent, UninstallEvent};
+use super::key_use::KeyUseError;
 use super::lifecycle::Installs;
 use super::tenant::owner;
 use crate::model::{AppId, InstallId, Slug, UnixMillis};
@@ -21,6 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(7);
 const EVENT_LIFE: Duration = Duration::from_hours(90 * 24);
 /// Ends of unknown installs that are remembered for each app: whoever knows the address could send any number.
 const MAX_UNKNOWN: i64 = 10_000;
+/// Uses of the master key that are counted ahead: more than one event takes.
+const SPARE_USES: u64 = 8;
 /// The first try to prove a key: Cloud may make it live only after our answer.
 const FIRST_PROOF: Duration = Duration::from_millis(500);
 
@@ -44,6 +47,9 @@ pub enum ReceiveError {
     /// Too many attempts wait for Cloud's answer about their keys.
     #[error("{MAX_PENDING} attempts already wait for Cloud to answer about their keys")]
     TooManyPending,
+    /// The master key may not be used.
+    #[error(transparent)]
+    Keys(#[from] KeyUseError),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -91,6 +97,7 @@ impl Installs {
         event: InstallEvent,
         deadline: Instant,
     ) -> Result<Receipt, ReceiveError> {
+        self.0.uses.prepare(SPARE_USES).await?;
         let now = self.0.clock.now();
         let mut tx = self.0.database.write().await?;
         let seen = events::seen(&mut tx, slug, &event.key).await?;
@@ -111,11 +118,11 @@ impl Installs {
             attempt: seen.first().map_or(1, |seen| seen.attempt + 1),
             event_type: "install",
             install: &event.install,
-            fingerprint: &self.0.keyring.fingerprint(&event.body),
+            fingerprint: &self.0.uses.permit()?.fingerprint(&event.body),
         };
         events::insert(&mut tx, &event_row, now).await?;
         check_place(slug, &event, &earlier)?;
-        let row = self.attempt_row(slug, &event, &earlier, now);
+        let row = self.attempt_row(slug, &event, &earlier, now)?;
         // The same install told again in other words: same key, same place, same grants.
         let mut told = earlier.iter().filter(with_this_key);
         if told.any(|known| is_living(known.status) && known.granted == row.granted) {
@@ -159,7 +166,7 @@ impl Installs {
         event: &InstallEvent,
         earlier: &[InstallRow],
         now: UnixMillis,
-    ) -> InstallRow {
+    ) -> Result<InstallRow, ReceiveError> {
         let mut row = InstallRow {
             install: event.install.clone(),
             attempt: earlier.first().map_or(1, |row| row.attempt + 1),
@@ -170,7 +177,7 @@ impl Installs {
             status: Status::Pending,
             api_key: None,
             api_key_prefix: event.api_key_prefix.clone(),
-            key_fingerprint: self.0.keyring.fingerprint_key(&event.api_key),
+            key_fingerprint: self.0.uses.permit()?.fingerprint_key(&event.api_key),
             granted: event.granted.clone(),
             // Later than every earlier attempt, so that no old session fits.
             generation: earlier
@@ -184,8 +191,9 @@ impl Installs {
             created_at: now,
             updated_at: now,
         };
-        row.api_key = Some(self.0.keyring.seal(&owner(&row), &event.api_key));
-        row
+        let permit = self.0.uses.permit()?;
+        row.api_key = Some(permit.seal(&owner(&row), &event.api_key));
+        Ok(row)
     }
 
     /// An event must name the `app_id` that this app has, once it is known, and never another app's.
@@ -208,6 +216,7 @@ impl Installs {
         event: UninstallEvent,
         deadline: Instant,
     ) -> Result<Receipt, ReceiveError> {
+        self.0.uses.prepare(SPARE_USES).await?;
         let now = self.0.clock.now();
         let mut tx = self.0.database.write().await?;
         let _turn = self.0.turn.lock().await;
@@ -222,7 +231,7 @@ impl Installs {
             attempt: seen.first().map_or(1, |seen| seen.attempt + 1),
             event_type: "uninstall",
             install: &event.install,
-            fingerprint: &self.0.keyring.fingerprint(&event.body),
+            fingerprint: &self.0.uses.permit()?.fingerprint(&event.body),
         };
         events::insert(&mut tx, &event_row, now).await?;
         let ended = end_all(&mut tx, slug, &event, now).await?;

@@ -1,135 +1,45 @@
 //! The keyring: master keys, newest first. The first one seals, all of them open.
+//!
+//! A key may seal only so often (random nonces: NIST SP 800-38D), and uses are counted where they survive a crash. So
+//! nothing is sealed by the keyring itself: a [`UsePermit`] is, each is good for one use, and there are only as many
+//! as were noted as used beforehand ([`Keyring::grant`]).
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use arc_swap::ArcSwap;
 use hmac::{Hmac, KeyInit, Mac};
-use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::api_key::ApiKey;
+use super::list::{InvalidKeyList, SecretList};
 use super::purpose::{Purpose, derive};
 use super::random_bytes;
 use super::sealed::{self, CanNotOpen, KeyOwner, SealedBlob};
-
-/// Why a list of keys was refused. Names the position and the id, never a key.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidKeyList {
-    /// No key at all.
-    #[error("holds no key")]
-    Empty,
-    /// An entry is not `<letter><number>:<base64>`; holds its position, from 1.
-    #[error("entry {0} is not of the form `{1}1:<base64 of 32 bytes>`")]
-    Form(usize, char),
-    /// An entry does not decode to 32 bytes; holds its name.
-    #[error("key {0} is not the base64 of 32 bytes")]
-    Length(String),
-    /// All bytes are equal or count up: a sample, not a key; holds its name.
-    #[error("key {0} is a sample, not a random key")]
-    Sample(String),
-    /// Two entries share a name.
-    #[error("key {0} is listed twice")]
-    Twice(String),
-}
-
-/// Named secrets of 32 bytes, newest first: `k2:<base64>,k1:<base64>`.
-pub struct SecretList(Vec<(u32, Zeroizing<[u8; 32]>)>);
-
-impl SecretList {
-    /// Parses a list whose names are `letter` and a number.
-    pub fn parse(letter: char, text: &SecretString) -> Result<Self, InvalidKeyList> {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the configured keys are read here, once"
-        )]
-        let text = text.expose_secret();
-        let mut keys: Vec<(u32, Zeroizing<[u8; 32]>)> = Vec::new();
-        for (index, entry) in text
-            .split(',')
-            .map(str::trim)
-            .filter(|e| !e.is_empty())
-            .enumerate()
-        {
-            let form = || InvalidKeyList::Form(index + 1, letter);
-            let (name, encoded) = entry.split_once(':').ok_or_else(form)?;
-            let number = name.strip_prefix(letter).ok_or_else(form)?;
-            let id: u32 = number.parse().map_err(|_| form())?;
-            let name = format!("{letter}{id}");
-            let bytes = Zeroizing::new(
-                STANDARD
-                    .decode(encoded)
-                    .map_err(|_| InvalidKeyList::Length(name.clone()))?,
-            );
-            let key: [u8; 32] = bytes
-                .as_slice()
-                .try_into()
-                .map_err(|_| InvalidKeyList::Length(name.clone()))?;
-            if is_sample(&key) {
-                return Err(InvalidKeyList::Sample(name));
-            }
-            if keys.iter().any(|(known, _)| *known == id) {
-                return Err(InvalidKeyList::Twice(name));
-            }
-            keys.push((id, Zeroizing::new(key)));
-        }
-        if keys.is_empty() {
-            return Err(InvalidKeyList::Empty);
-        }
-        Ok(Self(keys))
-    }
-
-    /// A fresh entry in the form that [`SecretList::parse`] takes, for example `k1:…`.
-    pub fn generate(letter: char, id: u32) -> SecretString {
-        let mut bytes = random_bytes::<32>();
-        let text = format!("{letter}{id}:{}", STANDARD.encode(bytes));
-        bytes.zeroize();
-        text.into()
-    }
-
-    pub(super) fn into_keys(self) -> Vec<(u32, Zeroizing<[u8; 32]>)> {
-        self.0
-    }
-}
-
-impl fmt::Debug for SecretList {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SecretList({} keys, [redacted])", self.0.len())
-    }
-}
-
-/// All bytes equal, or each one more than the last: what people paste from a page.
-fn is_sample(key: &[u8; 32]) -> bool {
-    key.windows(2).all(|pair| matches!(pair, [a, b] if a == b))
-        || key
-            .windows(2)
-            .all(|pair| matches!(pair, [a, b] if a.wrapping_add(1) == *b))
-}
 
 struct MasterKey {
     id: u32,
     encryption: Zeroizing<[u8; 32]>,
     fingerprint: Zeroizing<[u8; 32]>,
+    /// Uses that were counted already and not taken yet.
+    granted: AtomicU64,
 }
 
-/// The key of one install's records, wrapped by a master key while stored.
-pub struct DataKey(Zeroizing<[u8; 32]>);
-
-/// Seals and opens, with the newest master key first.
-pub struct Keyring {
+struct Ring {
     newest: MasterKey,
     older: Vec<MasterKey>,
 }
 
-impl Keyring {
-    /// Derives the purpose keys of every master key and drops the roots.
-    pub fn new(roots: SecretList) -> Result<Self, InvalidKeyList> {
+impl Ring {
+    fn new(roots: SecretList) -> Result<Self, InvalidKeyList> {
         let mut keys = roots.into_keys().into_iter().map(|(id, root)| MasterKey {
             id,
             encryption: derive(&root, Purpose::Encryption),
             fingerprint: derive(&root, Purpose::Fingerprint),
+            granted: AtomicU64::new(0),
         });
         let newest = keys.next().ok_or(InvalidKeyList::Empty)?;
         Ok(Self {
@@ -138,30 +48,98 @@ impl Keyring {
         })
     }
 
-    fn find(&self, id: u32) -> Option<&MasterKey> {
-        std::iter::once(&self.newest)
-            .chain(&self.older)
-            .find(|key| key.id == id)
+    fn all(&self) -> impl Iterator<Item = &MasterKey> {
+        std::iter::once(&self.newest).chain(&self.older)
+    }
+}
+
+/// The key of one install's records, wrapped by a master key while stored.
+pub struct DataKey(Zeroizing<[u8; 32]>);
+
+/// The key with which a master key makes fingerprints. It is kept, sealed, when its master key goes: what was
+/// fingerprinted is not there to be fingerprinted anew.
+pub struct FingerprintKey {
+    id: u32,
+    key: Zeroizing<[u8; 32]>,
+}
+
+/// No use of the newest key is left among those that were counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no counted use of the master key is left")]
+pub struct NoneGranted;
+
+/// Opens with every key; the keys can be exchanged while it is in use.
+pub struct Keyring {
+    ring: ArcSwap<Ring>,
+    kept: RwLock<Vec<FingerprintKey>>,
+}
+
+impl Keyring {
+    /// Derives the purpose keys of every master key and drops the roots.
+    pub fn new(roots: SecretList) -> Result<Self, InvalidKeyList> {
+        Ok(Self {
+            ring: ArcSwap::from_pointee(Ring::new(roots)?),
+            kept: RwLock::default(),
+        })
     }
 
-    /// Seals an API key to the row that owns it.
-    pub fn seal(&self, owner: &KeyOwner<'_>, key: &ApiKey) -> SealedBlob {
-        self.seal_fields(&owner.fields(), key.plain())
+    /// Takes the keys of another ring in place of its own. Permits taken before stay good.
+    pub fn replace(&self, other: Self) {
+        let kept = other
+            .kept
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        *self.kept.write().unwrap_or_else(PoisonError::into_inner) = kept;
+        self.ring.store(other.ring.into_inner());
+    }
+
+    /// The id of the key that seals.
+    pub fn newest_id(&self) -> u32 {
+        self.ring.load().newest.id
+    }
+
+    /// The id of each key, newest first.
+    pub fn ids(&self) -> Vec<u32> {
+        self.ring.load().all().map(|key| key.id).collect()
+    }
+
+    /// The beginning of every blob that the newest key seals.
+    pub fn newest_header(&self) -> [u8; 6] {
+        sealed::header(self.newest_id())
+    }
+
+    /// Notes that `uses` more uses of a key were counted and may be taken.
+    pub fn grant(&self, id: u32, uses: u64) {
+        let ring = self.ring.load();
+        if ring.newest.id == id {
+            ring.newest.granted.fetch_add(uses, Ordering::AcqRel);
+        }
+    }
+
+    /// How many counted uses of the newest key are left.
+    pub fn granted(&self) -> u64 {
+        self.ring.load().newest.granted.load(Ordering::Acquire)
+    }
+
+    /// Takes one counted use of the newest key.
+    pub fn permit(&self) -> Result<UsePermit, NoneGranted> {
+        let ring = self.ring.load_full();
+        let left = &ring.newest.granted;
+        left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| {
+            left.checked_sub(1)
+        })
+        .map_err(|_| NoneGranted)?;
+        Ok(UsePermit(ring))
     }
 
     /// Opens an API key for the row that owns it.
     pub fn open(&self, owner: &KeyOwner<'_>, blob: &SealedBlob) -> Result<ApiKey, CanNotOpen> {
         let plain = self.open_fields(&owner.fields(), blob)?;
         let text = std::str::from_utf8(&plain).map_err(|_| CanNotOpen)?;
-        ApiKey::parse(text.to_owned().into()).map_err(|_| CanNotOpen)
+        ApiKey::parse(text.into()).map_err(|_| CanNotOpen)
     }
 
-    /// Seals any other value under a list of fields that name its place, outermost first (table, column, row …).
-    pub fn seal_value(&self, place: &[&str], plain: &[u8]) -> SealedBlob {
-        self.seal_fields(&owned(place), plain)
-    }
-
-    /// Opens what [`Keyring::seal_value`] sealed at the same place.
+    /// Opens what [`UsePermit::seal_value`] sealed at the same place.
     pub fn open_value(
         &self,
         place: &[&str],
@@ -170,53 +148,69 @@ impl Keyring {
         self.open_fields(&owned(place), blob)
     }
 
-    /// Makes a data key and its wrapped form for the given place.
-    pub fn make_data_key(&self, place: &[&str]) -> (DataKey, SealedBlob) {
-        let key = Zeroizing::new(random_bytes::<32>());
-        let wrapped = self.seal_value(place, key.as_ref());
-        (DataKey(key), wrapped)
-    }
-
     /// Unwraps a data key.
     pub fn open_data_key(
         &self,
         place: &[&str],
         wrapped: &SealedBlob,
     ) -> Result<DataKey, CanNotOpen> {
-        let plain = self.open_value(place, wrapped)?;
-        let key: [u8; 32] = plain.as_slice().try_into().map_err(|_| CanNotOpen)?;
-        Ok(DataKey(Zeroizing::new(key)))
+        Ok(DataKey(key_of(&self.open_value(place, wrapped)?)?))
     }
 
-    /// The newest key's fingerprint of some bytes (HMAC-SHA-256), behind that key's id so that it stays comparable
-    /// after a rotation: `kid (u32, big endian) | mac (32 bytes)`.
-    pub fn fingerprint(&self, bytes: &[u8]) -> Vec<u8> {
-        fingerprint_with(&self.newest, bytes)
+    /// The fingerprint keys of every key but the newest, and of those that are gone.
+    pub fn older_fingerprint_keys(&self) -> Vec<FingerprintKey> {
+        let ring = self.ring.load();
+        let older = ring.older.iter().map(|key| FingerprintKey {
+            id: key.id,
+            key: key.fingerprint.clone(),
+        });
+        let mut found: Vec<FingerprintKey> = older.collect();
+        let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
+        for key in kept.iter() {
+            if key.id != ring.newest.id && found.iter().all(|known| known.id != key.id) {
+                found.push(key.clone());
+            }
+        }
+        found
     }
 
-    /// The fingerprint of an API key.
-    pub fn fingerprint_key(&self, key: &ApiKey) -> Vec<u8> {
-        self.fingerprint(key.plain())
+    /// Opens the sealed fingerprint key of a master key and keeps it for comparing.
+    pub fn keep_fingerprint_key(&self, id: u32, blob: &SealedBlob) -> Result<(), CanNotOpen> {
+        let plain = self.open_value(&fingerprint_place(&id.to_string()), blob)?;
+        let key = FingerprintKey {
+            id,
+            key: key_of(&plain)?,
+        };
+        let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|known| known.id != id);
+        kept.push(key);
+        Ok(())
     }
 
-    /// Whether `stored` is the fingerprint of `bytes`, made with any key of this ring.
+    /// Whether fingerprints made with that key can be compared.
+    pub fn can_compare(&self, id: u32) -> bool {
+        let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
+        self.ring.load().all().any(|key| key.id == id) || kept.iter().any(|key| key.id == id)
+    }
+
+    /// Whether `stored` is the fingerprint of `bytes`, made with any key that is here or was kept. Comparing is no use
+    /// of a key: nothing new is stored.
     pub fn matches_fingerprint(&self, stored: &[u8], bytes: &[u8]) -> bool {
         let Some((id, _)) = stored.split_first_chunk::<4>() else {
             return false;
         };
-        let Some(key) = self.find(u32::from_be_bytes(*id)) else {
-            return false;
-        };
-        fingerprint_with(key, bytes).ct_eq(stored).into()
+        let id = u32::from_be_bytes(*id);
+        let same = |key: &[u8; 32]| bool::from(fingerprint_with(id, key, bytes).ct_eq(stored));
+        let ring = self.ring.load();
+        let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
+        // A number may have been given again to another key, so both are tried.
+        ring.all().any(|key| key.id == id && same(&key.fingerprint))
+            || kept.iter().any(|key| key.id == id && same(&key.key))
     }
 
-    /// Whether `stored` is the fingerprint of an API key, made with any key of this ring.
+    /// Whether `stored` is the fingerprint of an API key.
     pub fn matches_key(&self, stored: &[u8], key: &ApiKey) -> bool {
         self.matches_fingerprint(stored, key.plain())
-    }
-
-    fn seal_fields(&self, fields: &[Vec<u8>], plain: &[u8]) -> SealedBlob {
-        sealed::seal(&self.newest.encryption, self.newest.id, fields, plain)
     }
 
     fn open_fields(
@@ -224,26 +218,112 @@ impl Keyring {
         fields: &[Vec<u8>],
         blob: &SealedBlob,
     ) -> Result<Zeroizing<Vec<u8>>, CanNotOpen> {
-        let key = self
-            .find(blob.key_id().ok_or(CanNotOpen)?)
-            .ok_or(CanNotOpen)?;
+        let ring = self.ring.load();
+        let id = blob.key_id().ok_or(CanNotOpen)?;
+        let key = ring.all().find(|key| key.id == id).ok_or(CanNotOpen)?;
         sealed::open(&key.encryption, fields, blob)
     }
 }
 
 impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let older = self.ring.load().older.len();
         write!(
             f,
-            "Keyring(newest k{}, {} older, [redacted])",
-            self.newest.id,
-            self.older.len()
+            "Keyring(newest k{}, {older} older, [redacted])",
+            self.newest_id()
         )
     }
 }
 
+/// One use of the newest master key, counted before it was given out. Each method takes it.
+///
+/// ```compile_fail
+/// # use airlock_host::secret::UsePermit;
+/// fn twice(permit: UsePermit) {
+///     let _ = permit.fingerprint(b"one");
+///     let _ = permit.fingerprint(b"two");
+/// }
+/// ```
+///
+/// ```
+/// # use airlock_host::secret::UsePermit;
+/// fn once(permit: UsePermit) {
+///     let _ = permit.fingerprint(b"one");
+/// }
+/// ```
+#[must_use = "the use is counted"]
+pub struct UsePermit(Arc<Ring>);
+
+impl UsePermit {
+    /// Seals an API key to the row that owns it.
+    pub fn seal(self, owner: &KeyOwner<'_>, key: &ApiKey) -> SealedBlob {
+        self.seal_fields(&owner.fields(), key.plain())
+    }
+
+    /// Seals any other value under a list of fields that name its place, outermost first (table, column, row …).
+    pub fn seal_value(self, place: &[&str], plain: &[u8]) -> SealedBlob {
+        self.seal_fields(&owned(place), plain)
+    }
+
+    /// Makes a data key and its wrapped form for the given place.
+    pub fn make_data_key(self, place: &[&str]) -> (DataKey, SealedBlob) {
+        let key = Zeroizing::new(random_bytes::<32>());
+        let wrapped = self.seal_value(place, key.as_ref());
+        (DataKey(key), wrapped)
+    }
+
+    /// Seals the fingerprint key of another master key, so that it can go.
+    pub fn seal_fingerprint_key(self, key: &FingerprintKey) -> SealedBlob {
+        self.seal_value(&fingerprint_place(&key.id.to_string()), key.key.as_ref())
+    }
+
+    /// The fingerprint of some bytes (HMAC-SHA-256), behind the key's id so that it stays comparable after a rotation:
+    /// `kid (u32, big endian) | mac (32 bytes)`.
+    pub fn fingerprint(self, bytes: &[u8]) -> Vec<u8> {
+        fingerprint_with(self.0.newest.id, &self.0.newest.fingerprint, bytes)
+    }
+
+    /// The fingerprint of an API key.
+    pub fn fingerprint_key(self, key: &ApiKey) -> Vec<u8> {
+        self.fingerprint(key.plain())
+    }
+
+    fn seal_fields(self, fields: &[Vec<u8>], plain: &[u8]) -> SealedBlob {
+        sealed::seal(&self.0.newest.encryption, self.0.newest.id, fields, plain)
+    }
+}
+
+impl fmt::Debug for UsePermit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "UsePermit(k{}, [redacted])", self.0.newest.id)
+    }
+}
+
+impl FingerprintKey {
+    /// The id of the master key that it belongs to.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+}
+
+impl Clone for FingerprintKey {
+    fn clone(&self) -> Self {
+        Self {
+            id: self.id,
+            key: self.key.clone(),
+        }
+    }
+}
+
+impl fmt::Debug for FingerprintKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FingerprintKey(k{}, [redacted])", self.id)
+    }
+}
+
 impl DataKey {
-    /// Seals a record at its place.
+    /// Seals a record at its place. The nonces are random: the quota of a store keeps their number far below the limit.
     pub fn seal(&self, place: &[&str], plain: &[u8]) -> SealedBlob {
         sealed::seal(&self.0, 0, &owned(place), plain)
     }
@@ -271,90 +351,27 @@ fn owned(place: &[&str]) -> Vec<Vec<u8>> {
         .collect()
 }
 
-fn fingerprint_with(key: &MasterKey, bytes: &[u8]) -> Vec<u8> {
+fn fingerprint_place(id: &str) -> [&str; 3] {
+    ["fingerprint_keys", "key", id]
+}
+
+fn key_of(plain: &[u8]) -> Result<Zeroizing<[u8; 32]>, CanNotOpen> {
+    let mut key = Zeroizing::new([0_u8; 32]);
+    if plain.len() != key.len() {
+        return Err(CanNotOpen);
+    }
+    key.copy_from_slice(plain);
+    Ok(key)
+}
+
+fn fingerprint_with(id: u32, key: &[u8; 32], bytes: &[u8]) -> Vec<u8> {
     #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
-    let mut mac =
-        Hmac::<Sha256>::new_from_slice(key.fingerprint.as_ref()).expect("any length will do");
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any length will do");
     mac.update(bytes);
-    let mut fingerprint = key.id.to_be_bytes().to_vec();
+    let mut fingerprint = id.to_be_bytes().to_vec();
     fingerprint.extend_from_slice(&mac.finalize().into_bytes());
     fingerprint
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn ring(text: &str) -> Keyring {
-        Keyring::new(SecretList::parse('k', &text.to_owned().into()).unwrap()).unwrap()
-    }
-
-    fn generated(id: u32) -> String {
-        #[expect(clippy::disallowed_methods, reason = "a test key")]
-        SecretList::generate('k', id).expose_secret().to_owned()
-    }
-
-    #[test]
-    fn k7_missing_short_and_sample_keys_are_refused_by_name() {
-        let parse = |text: &str| SecretList::parse('k', &text.to_owned().into()).map(|_| ());
-        assert_eq!(parse(""), Err(InvalidKeyList::Empty));
-        assert_eq!(parse("hello"), Err(InvalidKeyList::Form(1, 'k')));
-        assert_eq!(parse("s1:AAAA"), Err(InvalidKeyList::Form(1, 'k')));
-        assert_eq!(parse("k1:AAAA"), Err(InvalidKeyList::Length("k1".into())));
-        let zeros = STANDARD.encode([0_u8; 32]);
-        assert_eq!(
-            parse(&format!("k3:{zeros}")),
-            Err(InvalidKeyList::Sample("k3".into()))
-        );
-        let counting = STANDARD.encode(std::array::from_fn::<u8, 32, _>(|i| {
-            u8::try_from(i).unwrap()
-        }));
-        assert_eq!(
-            parse(&format!("k1:{counting}")),
-            Err(InvalidKeyList::Sample("k1".into()))
-        );
-        let key = generated(1);
-        assert_eq!(
-            parse(&format!("{key},{key}")),
-            Err(InvalidKeyList::Twice("k1".into()))
-        );
-    }
-
-    #[test]
-    fn after_a_rotation_the_newest_key_seals_and_the_old_one_still_opens() {
-        let (old, new) = (generated(1), generated(2));
-        let before = ring(&old).seal_value(&["t", "c", "row"], b"text");
-        let print = ring(&old).fingerprint(b"body");
-        let rotated = ring(&format!("{new},{old}"));
-        assert_eq!(
-            rotated
-                .open_value(&["t", "c", "row"], &before)
-                .unwrap()
-                .as_slice(),
-            b"text"
-        );
-        assert_eq!(rotated.seal_value(&["t"], b"").key_id(), Some(2));
-        assert!(rotated.matches_fingerprint(&print, b"body"));
-        assert!(!rotated.matches_fingerprint(&print, b"Body"));
-        assert_eq!(
-            ring(&new).open_value(&["t", "c", "row"], &before),
-            Err(CanNotOpen)
-        );
-    }
-
-    #[test]
-    fn a_data_key_opens_only_at_its_own_place() {
-        let ring = ring(&generated(1));
-        let (key, wrapped) = ring.make_data_key(&["store_keys", "data_key", "instapp_1"]);
-        let record = key.seal(&["a"], b"value");
-        let again = ring
-            .open_data_key(&["store_keys", "data_key", "instapp_1"], &wrapped)
-            .unwrap();
-        assert_eq!(again.open(&["a"], &record).unwrap().as_slice(), b"value");
-        assert!(again.open(&["b"], &record).is_err());
-        assert!(
-            ring.open_data_key(&["store_keys", "data_key", "instapp_2"], &wrapped)
-                .is_err()
-        );
-    }
-}
+mod tests;

@@ -48,11 +48,7 @@ impl SealedBlob {
 
     /// The id of the key it was sealed with; none if this is no blob of ours.
     pub fn key_id(&self) -> Option<u32> {
-        let (header, _) = self.0.split_first_chunk::<HEADER>()?;
-        let [VERSION, ALGORITHM_AES_256_GCM, id @ ..] = *header else {
-            return None;
-        };
-        Some(u32::from_be_bytes(id))
+        key_id_of(&self.0)
     }
 }
 
@@ -60,6 +56,21 @@ impl fmt::Debug for SealedBlob {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SealedBlob({} bytes)", self.0.len())
     }
+}
+
+/// The key id in the beginning of a blob; its first six bytes are enough. None if this is no blob of ours.
+pub fn key_id_of(beginning: &[u8]) -> Option<u32> {
+    let (header, _) = beginning.split_first_chunk::<HEADER>()?;
+    let [VERSION, ALGORITHM_AES_256_GCM, id @ ..] = *header else {
+        return None;
+    };
+    Some(u32::from_be_bytes(id))
+}
+
+/// The beginning of what a key seals.
+pub(super) fn header(key_id: u32) -> [u8; HEADER] {
+    let [a, b, c, d] = key_id.to_be_bytes();
+    [VERSION, ALGORITHM_AES_256_GCM, a, b, c, d]
 }
 
 /// The row an API key belongs to. Each field is part of the associated data.
@@ -115,8 +126,7 @@ fn seal_with_nonce(
     fields: &[Vec<u8>],
     plain: &[u8],
 ) -> SealedBlob {
-    let mut header = [VERSION, ALGORITHM_AES_256_GCM, 0, 0, 0, 0];
-    header[2..].copy_from_slice(&key_id.to_be_bytes());
+    let header = header(key_id);
     let aad = associated_data(header, fields);
     #[expect(clippy::expect_used, reason = "AES-GCM refuses only texts over 64 GiB")]
     let ciphertext = Aes256Gcm::new(key.into())

@@ -6,10 +6,13 @@
 //!
 //! The order of checks is fixed: length, prefix, key id, MAC in constant time, and only then the payload.
 
+mod session_id;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use hmac::{Hmac, KeyInit, Mac};
@@ -18,8 +21,11 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use super::keyring::SecretList;
+use super::list::{SecretList, repeats};
 use super::random_bytes;
+use session_id::SESSION_ID;
+pub use session_id::SessionId;
+
 use crate::model::{AppId, InstallId, InstanceId, UnixMillis, UserId};
 
 /// Longest token in bytes that is looked at.
@@ -30,8 +36,6 @@ pub const LAUNCH_LIFE: Duration = Duration::from_mins(2);
 pub const LONGEST_SESSION: Duration = Duration::from_mins(15);
 /// A token from this many seconds in the future is still taken: clocks differ.
 const SKEW_SECONDS: i64 = 5;
-/// Characters of a session's name in addresses.
-const SESSION_ID: usize = 10;
 
 /// Why a token was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -148,32 +152,6 @@ impl VerifiedLaunch {
     }
 }
 
-/// The name of a session in addresses: 10 characters of base64url. It opens nothing without the cookie.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct SessionId(String);
-
-impl SessionId {
-    /// Takes 10 characters of base64url.
-    pub fn parse(text: &str) -> Option<Self> {
-        let sound = text.len() == SESSION_ID
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-        sound.then(|| Self(text.to_owned()))
-    }
-
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for SessionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 /// A session just made, with the cookie's value.
 pub struct IssuedSession {
     sid: SessionId,
@@ -243,16 +221,32 @@ impl PortalSession {
 
 /// Signs and verifies tokens. The first secret signs, all of them verify.
 #[derive(Clone)]
-pub struct Signer(Arc<Vec<(String, Zeroizing<Vec<u8>>)>>);
+pub struct Signer(Arc<ArcSwap<SigningKeys>>);
+
+type SigningKeys = Vec<(String, Zeroizing<Vec<u8>>)>;
 
 impl Signer {
     /// From a list of session secrets, newest first.
     pub fn new(secrets: SecretList) -> Self {
         let keys = secrets.into_keys().into_iter();
-        Self(Arc::new(
+        Self::over(
             keys.map(|(id, key)| (format!("s{id}"), Zeroizing::new(key.to_vec())))
                 .collect(),
-        ))
+        )
+    }
+
+    fn over(keys: SigningKeys) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(keys)))
+    }
+
+    /// Takes the secrets of another signer in place of its own, in every clone at once.
+    pub fn replace(&self, other: &Self) {
+        self.0.store(other.0.load_full());
+    }
+
+    /// The names of the secrets, newest first; `s0` is `SESSION_SECRET`.
+    pub fn names(&self) -> Vec<String> {
+        self.0.load().iter().map(|(name, _)| name.clone()).collect()
     }
 
     /// From one secret used as it is: `SESSION_SECRET`, at least 32 bytes.
@@ -266,13 +260,9 @@ impl Signer {
             .iter()
             .collect::<std::collections::BTreeSet<_>>()
             .len();
-        // 32 equal bytes are long and still no secret.
-        (bytes.len() >= 32 && distinct >= 8).then(|| {
-            Self(Arc::new(vec![(
-                "s0".to_owned(),
-                Zeroizing::new(bytes.to_vec()),
-            )]))
-        })
+        // 32 equal bytes are long and still no secret, nor is a short text over and over.
+        (bytes.len() >= 32 && distinct >= 8 && !repeats(bytes))
+            .then(|| Self::over(vec![("s0".to_owned(), Zeroizing::new(bytes.to_vec()))]))
     }
 
     /// Issues a launch token that lives two minutes.
@@ -325,7 +315,7 @@ impl Signer {
         ttl: Duration,
     ) -> IssuedSession {
         let jti = random_jti();
-        let sid = SessionId(jti.chars().take(SESSION_ID).collect());
+        let sid = SessionId::of(&jti);
         let ttl = ttl.min(LONGEST_SESSION);
         let payload = payload(
             Kind::Session,
@@ -371,7 +361,8 @@ impl Signer {
     }
 
     fn log_name(&self, sid: &SessionId) -> String {
-        let Some((_, key)) = self.0.first() else {
+        let keys = self.0.load();
+        let Some((_, key)) = keys.first() else {
             return String::new();
         };
         let mac = mac(
@@ -388,7 +379,8 @@ impl Signer {
     fn sign(&self, kind: Kind, payload: &Payload) -> String {
         // Plain structs of text and numbers always serialize; the constructors guarantee a first key.
         let json = serde_json::to_vec(payload).unwrap_or_default();
-        let Some((key_id, key)) = self.0.first() else {
+        let keys = self.0.load();
+        let Some((key_id, key)) = keys.first() else {
             return String::new();
         };
         let signed = format!("{}.{key_id}.{}", kind.prefix(), BASE64.encode(json));
@@ -441,7 +433,8 @@ impl Signer {
             .strip_prefix(kind.prefix())?
             .strip_prefix('.')?
             .split_once('.')?;
-        let (_, key) = self.0.iter().find(|(known, _)| known == key_id)?;
+        let keys = self.0.load();
+        let (_, key) = keys.iter().find(|(known, _)| known == key_id)?;
         let tag = BASE64.decode(tag).ok()?;
         mac(key, signed.as_bytes()).verify_slice(&tag).ok()?;
         serde_json::from_slice(&BASE64.decode(payload).ok()?).ok()
@@ -450,7 +443,7 @@ impl Signer {
 
 impl fmt::Debug for Signer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Signer({} secrets, [redacted])", self.0.len())
+        write!(f, "Signer({} secrets, [redacted])", self.0.load().len())
     }
 }
 

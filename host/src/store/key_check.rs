@@ -25,3 +25,12 @@ pub async fn insert(connection: &mut Connection, blob: &SealedBlob) -> Result<()
         .await?;
     Ok(())
 }
+
+/// Puts the text, sealed anew, in the place of the old one.
+pub async fn replace(connection: &mut Connection, blob: &SealedBlob) -> Result<(), StoreError> {
+    sqlx::query("update key_check set check_ct = $1 where id = 1")
+        .bind(blob.as_bytes())
+        .execute(connection)
+        .await?;
+    Ok(())
+}

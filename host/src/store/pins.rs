@@ -43,6 +43,16 @@ pub async fn pin(
     Ok(done.rows_affected() == 1)
 }
 
+/// Forgets which `app_id` an app has. Answers the one that was forgotten.
+pub async fn forget(connection: &mut Connection, slug: &Slug) -> Result<Option<AppId>, StoreError> {
+    let row = sqlx::query("delete from app_pins where app_slug = $1 returning app_id")
+        .bind(slug.as_str())
+        .fetch_optional(connection)
+        .await?;
+    row.map(|row| parse(slug, row.try_get("app_id")?))
+        .transpose()
+}
+
 fn parse(slug: &Slug, text: String) -> Result<AppId, StoreError> {
     AppId::parse(text).map_err(|_| {
         Inconsistent {

@@ -12,6 +12,8 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use tokio::time::{Instant, timeout_at};
+use tracing::warn;
+use zeroize::Zeroizing;
 
 use super::Web;
 use super::error::WebError;
@@ -35,13 +37,14 @@ pub(super) enum CloudRequest {
     Message {
         slug: Slug,
         headers: HeaderMap,
-        body: Vec<u8>,
+        /// Wiped on drop: it may hold a key. What the connection buffered of it is out of reach.
+        body: Zeroizing<Vec<u8>>,
         deadline: Instant,
     },
 }
 
 impl CloudRequest {
-    /// Secret, then method, size, and type, in this order: a stranger learns nothing.
+    /// Secret, then method, size, signature and type, in this order: a stranger learns nothing.
     pub(super) async fn read(
         web: &Web,
         kind: EndpointKind,
@@ -57,9 +60,14 @@ impl CloudRequest {
             Method::POST => {}
             _ => return Err(WebError::MethodNotAllowed(METHODS)),
         }
-        let body = read_body(body, MAX_MESSAGE, deadline).await?;
+        let body = Zeroizing::new(read_body(body, MAX_MESSAGE, deadline).await?);
         if body.is_empty() {
             return Ok(Self::Probe(StatusCode::OK.into_response()));
+        }
+        let verifier = &web.0.parts.verifier;
+        if let Err(error) = verifier.verify(&parts.headers, &body, web.now()) {
+            warn!(app = %caller.slug(), alarm = true, "Refused a call for {} whose address is right: {error}", caller.slug());
+            return Err(WebError::NotFound);
         }
         require_json(&parts.headers)?;
         Ok(Self::Message {
@@ -123,7 +131,7 @@ fn refusal(error: ReceiveError) -> WebError {
     match error {
         ReceiveError::Refused(error) => WebError::Event(error),
         // Cloud sends it again, and by then Cloud may have answered about one of the keys that wait.
-        other @ (ReceiveError::TooManyPending | ReceiveError::Store(_)) => {
+        other @ (ReceiveError::TooManyPending | ReceiveError::Keys(_) | ReceiveError::Store(_)) => {
             WebError::Unavailable(anyhow::Error::new(other).context("storing the event"))
         }
     }

@@ -4,10 +4,10 @@ use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::Context as _;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
-use crate::config::{Secrets, environment};
+use crate::config::{Secrets, secret_variables};
 use crate::secret::SecretList;
 
 /// The folder.
@@ -16,7 +16,7 @@ const FILE: &str = "secrets.env";
 
 /// The secrets of the environment where they are set, else those of the folder, made the first time.
 pub(super) fn secrets() -> anyhow::Result<Secrets> {
-    let from_environment = Secrets::read(&environment())?;
+    let from_environment = Secrets::read(&secret_variables())?;
     let complete = from_environment.master_keys.is_some()
         && (from_environment.session_secrets.is_some()
             || from_environment.session_secret.is_some());
@@ -31,10 +31,10 @@ pub(super) fn secrets() -> anyhow::Result<Secrets> {
     }
     let text = std::fs::read_to_string(&path).map(Zeroizing::new);
     let text = text.with_context(|| format!("reading {}", path.display()))?;
-    let variables: Vec<(String, String)> = text
+    let variables: Vec<(String, SecretString)> = text
         .lines()
         .filter_map(|line| line.split_once('='))
-        .map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
+        .map(|(name, value)| (name.trim().to_owned(), value.trim().into()))
         .collect();
     Ok(Secrets::read(&variables)?)
 }

@@ -25,7 +25,7 @@ use crate::runtime::{Runtime, RuntimeSettings, Services};
 use crate::secret::{Keyring, LaunchClaims, SecretList, Signer};
 use crate::store::Database;
 use crate::store::installs::Proof;
-use crate::web::{Web, WebParts, WebSettings, router};
+use crate::web::{Unsigned, Web, WebParts, WebSettings, router};
 
 /// The public origin of the tests.
 pub(in crate::web::tests) const PUBLIC: &str = "https://apps.example.com";
@@ -130,6 +130,7 @@ impl Fixture {
             endpoints,
             intake,
             signer: Signer::new(list('s')),
+            verifier: Arc::new(Unsigned),
             runtime,
             clock: clock.clone(),
             tasks: tokio_util::task::TaskTracker::new(),
