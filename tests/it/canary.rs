@@ -61,7 +61,10 @@ async fn the_api_key_is_nowhere_and_other_secrets_are_not_in_the_log() {
             .map(|(name, secret)| Needle::new(name, secret)),
     );
 
-    let commands: [&[&str]; 5] = [
+    let commands: [&[&str]; 8] = [
+        &["keys", "status"],
+        &["keys", "status", "--format", "json"],
+        &["keys", "rotate"],
         &["apps", "list"],
         &["apps", "show", "hunt", "--format", "json"],
         &["installs", "list"],

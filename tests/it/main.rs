@@ -7,6 +7,7 @@
     reason = "a test ends by a panic, and its helpers are part of it"
 )]
 
+mod addresses;
 mod canary;
 mod cli;
 mod cli_keys;
@@ -26,12 +27,15 @@ mod lifecycle;
 mod model;
 mod packages;
 mod proof;
+mod rotation;
 mod session;
 mod storage_fails;
+mod start_refused;
 mod support;
 mod sync_order;
 mod takeover;
 mod tidy;
+mod tidy_secrets;
 mod tidy_tokens;
 mod two_hosts;
 mod uninstall_race;

@@ -1,5 +1,7 @@
 //! Records and events at the edge of this floor, on both databases.
 
+mod keys;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;

@@ -279,4 +279,44 @@ mod tests {
             seal(&key, 7, &fields(), b"text")
         );
     }
+
+    /// As many random cases as the run is long.
+    fn cases() -> u32 {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "how long a test run is, is told there"
+        )]
+        let long = std::env::var("AIRLOCK_TEST_LONG").is_ok();
+        if long { 10_000 } else { 500 }
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(cases()))]
+
+        #[test]
+        fn k2_a_blob_opens_at_its_own_place_alone(
+            place in proptest::collection::vec(proptest::collection::vec(0_u8.., 0..12), 0..8),
+            other in proptest::collection::vec(proptest::collection::vec(0_u8.., 0..12), 0..8),
+            plain in proptest::collection::vec(0_u8.., 0..64),
+            id: u32,
+            edit: (usize, usize, u8),
+            noise in proptest::collection::vec(0_u8.., 0..80),
+        ) {
+            let key = derive(&root(), Purpose::Encryption);
+            let blob = seal(&key, id, &place, &plain);
+            proptest::prop_assert!(*open(&key, &place, &blob).unwrap() == plain);
+            proptest::prop_assert_eq!(open(&key, &other, &blob).is_ok(), other == place);
+            let mut edited = place.clone();
+            if let Some(field) = edit.0.checked_rem(place.len()).map(|at| &mut edited[at]) {
+                let at = edit.1 % (field.len() + 1);
+                field.insert(at, edit.2);
+                proptest::prop_assert_eq!(open(&key, &edited, &blob), Err(CanNotOpen));
+            }
+            // The same bytes in fewer fields.
+            let joined = vec![place.concat()];
+            proptest::prop_assert_eq!(open(&key, &joined, &blob).is_ok(), joined == place);
+            let noise = SealedBlob::from_stored(noise);
+            proptest::prop_assert_eq!(open(&key, &place, &noise), Err(CanNotOpen));
+        }
+    }
 }

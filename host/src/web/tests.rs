@@ -2,6 +2,7 @@
 
 mod fixture;
 mod sessions;
+mod signed;
 
 use axum::Router;
 use axum::body::Body;

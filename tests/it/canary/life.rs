@@ -138,7 +138,7 @@ pub(super) async fn live_through(
         ..portal
     };
     hunt(&portal, &[&key, &end]).await;
-    for path in ["/info", "/apps", "/apps/hunt", "/installs"] {
+    for path in ["/info", "/apps", "/apps/hunt", "/installs", "/keys"] {
         again.report(path).await;
     }
     cloud.event(&install.uninstall()).await.expect(200);

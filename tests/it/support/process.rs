@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use airlock_cloud_sim::{CloudSim, Registration};
 use serde_json::Value;
+use tokio::task::JoinHandle;
 use url::Url;
 
 use super::clients::CloudClient;
-use super::http::{Ask, Http};
+use super::http::{Answer, Ask, Http};
 use super::place::Place;
 use super::poll;
 
@@ -79,6 +80,35 @@ impl ProcessHost {
             .json()
     }
 
+    /// A change by the operator's listener.
+    pub(crate) async fn change(&self, path: &str) -> Value {
+        let answer = self.begin_change(path).await.expect("a task");
+        answer.expect("an answer").expect(200).json()
+    }
+
+    /// The same, without waiting for the answer: it may never come.
+    pub(crate) fn begin_change(&self, path: &str) -> JoinHandle<reqwest::Result<Answer>> {
+        let bearer = format!("Bearer {}", self.token);
+        let ask = Ask::post(path).header("authorization", &bearer);
+        let admin = self.admin.clone();
+        tokio::spawn(async move { admin.try_send(ask).await })
+    }
+
+    /// Sends a signal by its name, such as `HUP`.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .arg(format!("-{name}"))
+            .arg(self.id().to_string())
+            .status()
+            .expect("kill starts");
+        assert!(sent.success());
+    }
+
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The two addresses of an app.
     pub(crate) async fn cloud(&self, slug: &str) -> CloudClient {
         let report = self.report(&format!("/apps/{slug}")).await;
@@ -120,13 +150,7 @@ impl ProcessHost {
 
     /// SIGTERM, then waits for the end.
     pub(crate) fn stop(mut self) -> ExitStatus {
-        let id = self.child.id().to_string();
-        let sent = Command::new("kill")
-            .arg("-TERM")
-            .arg(id)
-            .status()
-            .expect("kill starts");
-        assert!(sent.success());
+        self.signal("TERM");
         let end = Instant::now() + Duration::from_mins(1);
         loop {
             if let Some(status) = self.child.try_wait().expect("a child's status") {

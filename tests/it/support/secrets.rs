@@ -8,7 +8,7 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
 use super::keys::hex;
 
-/// A secret in its forms: plain, hexadecimal, and base64 of both alphabets at all three alignments.
+/// A secret in its forms: plain, hexadecimal, percent-encoded, and base64 of both alphabets at all three alignments.
 pub(crate) struct Needle {
     pub(crate) name: &'static str,
     forms: Vec<(String, Vec<u8>)>,
@@ -21,7 +21,36 @@ impl Needle {
             "{name} is too short to be told from chance"
         );
         let hex = hex(secret.iter().copied());
+        // Percent-encoded: every byte, or only those that must be; in both cases of the digits.
+        let every: String = hex.as_bytes().chunks(2).map(percent).collect();
+        let only: String = secret
+            .iter()
+            .map(|byte| match byte {
+                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                    char::from(*byte).to_string()
+                }
+                other => format!("%{other:02x}"),
+            })
+            .collect();
+        let capitals = only
+            .split('%')
+            .enumerate()
+            .map(|(at, part)| match part.split_at_checked(2) {
+                Some((digits, rest)) if at > 0 => format!("%{}{rest}", digits.to_uppercase()),
+                _ => part.to_owned(),
+            })
+            .collect::<String>();
         let mut forms = vec![
+            ("percent-encoded".to_owned(), every.clone().into_bytes()),
+            (
+                "percent-encoded capitals".to_owned(),
+                every.to_uppercase().into_bytes(),
+            ),
+            ("partly percent-encoded".to_owned(), only.into_bytes()),
+            (
+                "partly percent-encoded capitals".to_owned(),
+                capitals.into_bytes(),
+            ),
             ("plain".to_owned(), secret.to_vec()),
             ("lower-case hex".to_owned(), hex.clone().into_bytes()),
             ("upper-case hex".to_owned(), hex.to_uppercase().into_bytes()),
@@ -59,6 +88,10 @@ impl Needle {
             panic!("{} stands in {place} as {form}", self.name);
         }
     }
+}
+
+fn percent(digits: &[u8]) -> String {
+    format!("%{}", String::from_utf8_lossy(digits))
 }
 
 /// Whether `form` stands in `haystack`. Looks for the first byte first, which is much faster than comparing windows.
@@ -103,6 +136,13 @@ fn a_secret_is_found_in_every_form_and_at_every_alignment() {
             hex.to_uppercase().into_bytes(),
             STANDARD_NO_PAD.encode(&near).into_bytes(),
             URL_SAFE_NO_PAD.encode(&near).into_bytes(),
+            hex.as_bytes()
+                .chunks(2)
+                .map(percent)
+                .collect::<String>()
+                .into_bytes(),
+            b"x=blnk_canary_0123456789%3f%3e%ff".to_vec(),
+            b"x=blnk_canary_0123456789%3F%3E%FF".to_vec(),
         ] {
             assert!(
                 needle.find(&text).is_some(),

@@ -25,7 +25,7 @@ use crate::runtime::{Runtime, RuntimeSettings, Services};
 use crate::secret::{Keyring, LaunchClaims, SecretList, Signer};
 use crate::store::Database;
 use crate::store::installs::Proof;
-use crate::web::{Unsigned, Web, WebParts, WebSettings, router};
+use crate::web::{EventVerifier, Unsigned, Web, WebParts, WebSettings, router};
 
 /// The public origin of the tests.
 pub(in crate::web::tests) const PUBLIC: &str = "https://apps.example.com";
@@ -87,6 +87,15 @@ impl Fixture {
 
     /// Without an install, on this database.
     pub(in crate::web::tests) async fn on(test: TestDatabase) -> Self {
+        Self::with(test, Arc::new(Unsigned)).await
+    }
+
+    /// Without an install, and with another answer to whether Cloud's calls are signed.
+    pub(in crate::web::tests) async fn verified_by(verifier: Arc<dyn EventVerifier>) -> Self {
+        Self::with(TestDatabase::sqlite(), verifier).await
+    }
+
+    async fn with(test: TestDatabase, verifier: Arc<dyn EventVerifier>) -> Self {
         let clock = Arc::new(ManualClock::new(UnixMillis::new(1_800_000_000_000)));
         let url = DatabaseUrl::parse(test.url()).unwrap();
         let database = Database::open(&url).await.unwrap();
@@ -130,7 +139,7 @@ impl Fixture {
             endpoints,
             intake,
             signer: Signer::new(list('s')),
-            verifier: Arc::new(Unsigned),
+            verifier,
             runtime,
             clock: clock.clone(),
             tasks: tokio_util::task::TaskTracker::new(),

@@ -1,0 +1,96 @@
+//! The two addresses of an app: changed without a gap, ended on demand, and known again after a start.
+
+use super::*;
+use crate::install::endpoints::{EndpointKind, Endpoints, Rotated};
+
+async fn endpoints(place: &Place, keys: &[&str]) -> Endpoints {
+    let keyring = Arc::new(keyring(keys));
+    let database = place.database().await;
+    Endpoints::open(database, keyring, place.clock.clone())
+        .await
+        .unwrap()
+}
+
+fn newest(endpoints: &Endpoints, kind: EndpointKind) -> String {
+    let secret = endpoints.newest(kind, &slug()).unwrap();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the test plays Cloud, who knows it"
+    )]
+    secret.expose_secret().to_owned()
+}
+
+#[tokio::test]
+async fn both_addresses_work_until_the_older_is_retired() {
+    let place = Place::new();
+    let key = generated(1);
+    let endpoints = endpoints(&place, &[&key]).await;
+    assert_eq!(endpoints.rotate(&slug()).await.unwrap(), Rotated::Unknown);
+    endpoints.ensure(&slug()).await.unwrap();
+    let matches = |kind, secret: &str| endpoints.matches(kind, "kyc", secret).is_some();
+    let (callback, portal) = (EndpointKind::Callback, EndpointKind::Portal);
+    let old = newest(&endpoints, callback);
+    let old_portal = newest(&endpoints, portal);
+    assert_ne!(old, old_portal);
+    assert_eq!(
+        endpoints.retire(&slug()).await.unwrap(),
+        Rotated::Retired(0)
+    );
+    assert!(
+        matches(callback, &old),
+        "a retirement ends only what is older"
+    );
+
+    assert_eq!(endpoints.rotate(&slug()).await.unwrap(), Rotated::Made);
+    let new = newest(&endpoints, callback);
+    assert_ne!(old, new);
+    assert!(matches(callback, &old) && matches(callback, &new));
+    assert!(matches(portal, &old_portal) && matches(portal, &newest(&endpoints, portal)));
+    for (kind, secret) in [(portal, &old), (portal, &new), (callback, &old_portal)] {
+        assert!(!matches(kind, secret), "one address opens the other");
+    }
+    assert!(endpoints.matches(callback, "other", &new).is_none());
+    assert_eq!(endpoints.rotate(&slug()).await.unwrap(), Rotated::Two);
+    assert_eq!(endpoints.older(&slug()).len(), 2);
+
+    assert_eq!(
+        endpoints.retire(&slug()).await.unwrap(),
+        Rotated::Retired(2)
+    );
+    assert!(!matches(callback, &old) && !matches(portal, &old_portal));
+    assert!(matches(callback, &new));
+    assert_eq!(endpoints.older(&slug()), []);
+    let again = super::addresses::endpoints(&place, &[&key]).await;
+    assert!(again.matches(callback, "kyc", &new).is_some());
+    assert!(again.matches(callback, "kyc", &old).is_none());
+}
+
+#[tokio::test]
+async fn the_last_use_of_an_older_address_is_known_and_survives_a_start() {
+    let place = Place::new();
+    let key = generated(1);
+    let endpoints = endpoints(&place, &[&key]).await;
+    endpoints.ensure(&slug()).await.unwrap();
+    let old = newest(&endpoints, EndpointKind::Callback);
+    endpoints.rotate(&slug()).await.unwrap();
+    let used = |endpoints: &Endpoints| {
+        let older = endpoints.older(&slug()).into_iter();
+        let mut callback = older.filter(|older| older.kind == EndpointKind::Callback);
+        callback.next().unwrap().last_used
+    };
+    assert_eq!(used(&endpoints), None);
+    assert!(
+        endpoints
+            .matches(EndpointKind::Callback, "kyc", &old)
+            .is_some()
+    );
+    let at = UnixMillis::new(1_800_000_000_000);
+    assert_eq!(used(&endpoints), Some(at));
+    let other = super::addresses::endpoints(&place, &[&key]).await;
+    assert_eq!(used(&other), None, "a use is not written at once");
+    endpoints.note_uses().await.unwrap();
+    other.reload().await.unwrap();
+    assert_eq!(used(&other), Some(at));
+    endpoints.reload().await.unwrap();
+    assert_eq!(used(&endpoints), Some(at));
+}
