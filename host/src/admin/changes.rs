@@ -38,11 +38,11 @@ pub(super) async fn retire_urls(State(parts): State<AdminParts>, slug: SlugPath)
 }
 
 async fn addresses(parts: &AdminParts, slug: &Slug, rotated: Rotated) -> Response {
-    let report = || Json(Reports::new(parts).addresses(slug));
     match rotated {
-        Rotated::Made => report().into_response(),
         Rotated::Retired(0) => refuse(StatusCode::CONFLICT, "There are no older addresses"),
-        Rotated::Retired(_) => report().into_response(),
+        Rotated::Made | Rotated::Retired(_) => {
+            Json(Reports::new(parts).addresses(slug)).into_response()
+        }
         Rotated::Two => refuse(StatusCode::CONFLICT, "The older addresses still work"),
         Rotated::Unknown => nothing_here().await,
     }

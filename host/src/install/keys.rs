@@ -8,7 +8,7 @@ use tracing::warn;
 
 use super::key_use::{KeyUse, KeyUseError};
 use super::lifecycle::Installs;
-use crate::secret::Keyring;
+use crate::secret::{Keyring, SealedBlob};
 use crate::store::reseal::{self, KeyRows};
 use crate::store::{Connection, Database, StoreError, fingerprint_keys, key_check, key_usage};
 
@@ -76,7 +76,7 @@ pub(super) async fn fits(
         let plain = keyring.open_value(&CHECK_PLACE, blob);
         plain.is_ok_and(|plain| plain.as_slice() == CHECK)
     });
-    let check_key = check.as_ref().and_then(|blob| blob.key_id());
+    let check_key = check.as_ref().and_then(SealedBlob::key_id);
     let is_there = |id: u32| keyring.ids().contains(&id);
     if check_fits == Some(false) && check_key.is_none_or(is_there) {
         return Err(WrongKeys::Wrong);

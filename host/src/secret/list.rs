@@ -1,5 +1,6 @@
 //! Lists of named secrets as an operator writes them: `k2:<base64>,k1:<base64>`, newest first.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use base64::Engine as _;
@@ -124,14 +125,7 @@ impl fmt::Debug for SecretList {
 /// What people paste from a page instead of making a key: text, few different bytes, bytes at equal steps, or a short
 /// pattern that repeats. Of random keys fewer than one in 10^12 looks so.
 fn is_sample(key: &[u8; 32]) -> bool {
-    let mut seen = [false; 256];
-    key.iter().for_each(|byte| {
-        seen.iter_mut()
-            .skip(usize::from(*byte))
-            .take(1)
-            .for_each(|seen| *seen = true)
-    });
-    let distinct = seen.iter().filter(|seen| **seen).count();
+    let distinct = key.iter().collect::<BTreeSet<_>>().len();
     let steps = key.windows(2).map(|pair| match pair {
         [a, b] => b.wrapping_sub(*a),
         _ => 0,
