@@ -2,7 +2,8 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Milliseconds since the Unix epoch, UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -65,16 +66,39 @@ pub trait Clock: Send + Sync + 'static {
     fn now(&self) -> UnixMillis;
 }
 
-/// The computer's own clock.
+/// The computer's own clock, which never runs backwards while the program runs.
+///
+/// A clock that is set back would give signed tokens their time again: none is to be taken for longer than it was signed
+/// for (I49). One that is set ahead ends them early.
 #[derive(Debug, Default)]
 pub struct SystemClock {
-    _private: (),
+    latest: Mutex<Option<Reading>>,
+}
+
+/// What the clock showed, and when that was by a clock that nobody can set.
+#[derive(Debug, Clone, Copy)]
+struct Reading {
+    millis: i64,
+    at: Instant,
 }
 
 impl SystemClock {
     /// The computer's own clock.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The later of what the computer's clock shows and what must have passed since it was last ahead.
+    fn read(&self, shown: i64, at: Instant) -> UnixMillis {
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let least = latest.map_or(i64::MIN, |latest| {
+            let passed = at.saturating_duration_since(latest.at);
+            UnixMillis(latest.millis).plus(passed).get()
+        });
+        if shown >= least {
+            *latest = Some(Reading { millis: shown, at });
+        }
+        UnixMillis(shown.max(least))
     }
 }
 
@@ -89,7 +113,7 @@ impl Clock for SystemClock {
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default()
             .as_millis();
-        UnixMillis(i64::try_from(millis).unwrap_or(i64::MAX))
+        self.read(i64::try_from(millis).unwrap_or(i64::MAX), Instant::now())
     }
 }
 
@@ -126,6 +150,23 @@ mod tests {
             UnixMillis::new(1_700_000_000_000).to_string(),
             "2023-11-14T22:13:20Z"
         );
+    }
+
+    #[test]
+    fn i49_a_clock_that_is_set_back_goes_on_from_where_it_was() {
+        let (clock, begun) = (SystemClock::new(), Instant::now());
+        let at = |seconds| begun + Duration::from_secs(seconds);
+        let hour = 3_600_000;
+        assert_eq!(clock.read(hour, at(0)).get(), hour);
+        assert_eq!(clock.read(hour + 2000, at(2)).get(), hour + 2000);
+        // Set back by an hour.
+        assert_eq!(clock.read(3000, at(3)).get(), hour + 3000);
+        assert_eq!(clock.read(63_000, at(63)).get(), hour + 63_000);
+        // Set ahead by an hour, and right again: it stays ahead.
+        assert_eq!(clock.read(2 * hour, at(64)).get(), 2 * hour);
+        assert_eq!(clock.read(hour, at(65)).get(), 2 * hour + 1000);
+        // Until the time has come.
+        assert_eq!(clock.read(3 * hour, at(66)).get(), 3 * hour);
     }
 
     #[test]
