@@ -16,6 +16,8 @@ pub fn start_log(filter: &str, json: bool) -> anyhow::Result<()> {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_target(false)
+        // Where the log can't be written it can't be said either: saying so would be a panic in the middle of a request.
+        .log_internal_errors(false)
         .with_ansi(colors);
     let _ = if json {
         builder.json().flatten_event(true).try_init()

@@ -84,8 +84,10 @@ impl Database {
             .to_str()
             .ok_or_else(|| OpenError::Name(path.to_owned()))?;
         let address = format!("sqlite://{}", utf8_percent_encode(text, &PATH));
+        let writing = options(&format!("{address}?mode=rwc")).map_err(failed)?;
+        try_once(&writing).await.map_err(failed)?;
         let writer = pool(1, SQLITE_SETTINGS)
-            .connect_with(options(&format!("{address}?mode=rwc")).map_err(failed)?)
+            .connect_with(writing)
             .await
             .map_err(failed)?;
         close_to_others(path)?;
@@ -208,10 +210,28 @@ fn options(address: &str) -> Result<AnyConnectOptions, sqlx::Error> {
     address.parse()
 }
 
+/// Connects and takes the writer's turn, once. A pool tries for seconds and then can't say why it failed; and a file that
+/// can't be written would be found out only by the first event.
+async fn try_once(options: &AnyConnectOptions) -> Result<(), sqlx::Error> {
+    let mut connection = Connection::connect_with(options).await?;
+    connection.execute(SQLITE_SETTINGS).await?;
+    // Beginning alone is granted to a file that can only be read.
+    connection.execute("begin immediate").await?;
+    connection.execute("pragma user_version = 0").await?;
+    connection.execute("rollback").await?;
+    connection.close().await
+}
+
 fn pool(connections: u32, settings: &'static str) -> AnyPoolOptions {
     AnyPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(TURN)
+        // A commit that fails on a full disk ends its transaction in SQLite, but not in the driver's own count: such a
+        // connection could never begin another one. A fresh one takes its place.
+        .before_acquire(|connection, _| {
+            let is_free = !connection.is_in_transaction();
+            Box::pin(async move { Ok(is_free) })
+        })
         .after_connect(move |connection, _| {
             Box::pin(async move {
                 connection.execute(settings).await?;

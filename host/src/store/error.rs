@@ -6,7 +6,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// It can not be made, opened or reached.
-    #[error("opening the database {database}")]
+    #[error("opening the database {database}; try: {}", advice(source))]
     Open {
         /// Its file or its address, without a password.
         database: String,
@@ -66,6 +66,22 @@ impl From<sqlx::migrate::MigrateError> for OpenError {
             sqlx::migrate::MigrateError::VersionMissing(version) => Self::Newer(version),
             error => Self::Migrate(error),
         }
+    }
+}
+
+/// What to try, by the kind of failure: `SQLite`'s primary result code, where it is `SQLite`'s.
+fn advice(error: &sqlx::Error) -> &'static str {
+    let code = error.as_database_error().and_then(|error| error.code());
+    let code = code.and_then(|code| code.parse::<u32>().ok());
+    match code.map(|code| code & 0xff) {
+        Some(11 | 26) => {
+            "put a backup in its place, since it is damaged or no database; it is left as it is"
+        }
+        Some(8) => "let this user write to the file and to its folder",
+        Some(5 | 6) => "end the other program that holds it",
+        Some(10 | 13) => "look for a full or failing disk",
+        Some(14) => "look whether its folder exists and may be written to",
+        _ => "look whether `database.url` names what is meant, and whether it is there",
     }
 }
 
