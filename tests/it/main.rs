@@ -17,6 +17,7 @@ mod cross_site;
 mod event_fields;
 mod events;
 mod exchange;
+mod faults;
 mod headers;
 mod kill_keeps;
 mod kill_rounds;

@@ -138,6 +138,11 @@ impl ProcessHost {
         .await;
     }
 
+    /// The process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn token(&self) -> &str {
         self.token.trim()
     }
