@@ -116,6 +116,45 @@ pub enum SessionRefused {
 }
 
 /// Proof that a launch token was not used before. A session is made of this, so it can't be made twice.
+///
+/// ```compile_fail
+/// # use airlock_host::install::FirstUse;
+/// # use airlock_host::model::UnixMillis;
+/// # use airlock_host::secret::Signer;
+/// # use std::time::Duration;
+/// fn open_twice(first: FirstUse, signer: &Signer, now: UnixMillis, ttl: Duration) {
+///     let one = first.issue_session(signer, now, ttl);
+///     let two = first.issue_session(signer, now, ttl);
+/// }
+/// ```
+///
+/// ```
+/// # use airlock_host::install::FirstUse;
+/// # use airlock_host::model::UnixMillis;
+/// # use airlock_host::secret::Signer;
+/// # use std::time::Duration;
+/// fn open_once(first: FirstUse, signer: &Signer, now: UnixMillis, ttl: Duration) {
+///     let one = first.issue_session(signer, now, ttl);
+/// }
+/// ```
+///
+/// And a token that was only verified is not one that was used up:
+///
+/// ```compile_fail
+/// # use airlock_host::install::FirstUse;
+/// # use airlock_host::secret::VerifiedLaunch;
+/// fn forge(launch: VerifiedLaunch) -> FirstUse {
+///     FirstUse { launch }
+/// }
+/// ```
+///
+/// ```
+/// # use airlock_host::install::{FirstUse, Installs, UseRefused};
+/// # use airlock_host::secret::VerifiedLaunch;
+/// async fn use_up(installs: &Installs, launch: VerifiedLaunch) -> Result<FirstUse, UseRefused> {
+///     installs.use_launch(launch).await
+/// }
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub struct FirstUse {

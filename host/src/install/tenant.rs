@@ -8,6 +8,26 @@ use crate::secret::{ApiKey, CanNotOpen, KeyOwner, Keyring};
 use crate::store::installs::{InstallRow, Status};
 
 /// A stored install. Cheap to clone. Made only by this floor, from a row.
+///
+/// A row that somebody made up is no tenant, so nobody's guest can be run for it:
+///
+/// ```compile_fail
+/// # use std::sync::Arc;
+/// # use airlock_host::install::Tenant;
+/// # use airlock_host::store::installs::InstallRow;
+/// fn forge(row: InstallRow) -> Tenant {
+///     Tenant(Arc::new(row))
+/// }
+/// ```
+///
+/// ```
+/// # use airlock_host::install::{Installs, Tenant};
+/// # use airlock_host::model::InstallId;
+/// # use airlock_host::store::StoreError;
+/// async fn read(installs: &Installs, install: &InstallId) -> Result<Option<Tenant>, StoreError> {
+///     installs.stored(install, 1).await
+/// }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Tenant(Arc<InstallRow>);
 
@@ -118,6 +138,45 @@ impl Deref for ActiveInstall {
 }
 
 /// An attempt to install whose key is not proven, or was refused later. It can be proven, and nothing else.
+///
+/// Where an active install is asked for, it will not do:
+///
+/// ```compile_fail
+/// # use airlock_host::install::{ActiveInstall, Attempt, LaunchRequest};
+/// # use airlock_host::secret::LaunchClaims;
+/// fn launch(request: &LaunchRequest, attempt: &Attempt) -> LaunchClaims {
+///     request.claims(attempt)
+/// }
+/// ```
+///
+/// ```
+/// # use airlock_host::install::{ActiveInstall, Attempt, LaunchRequest};
+/// # use airlock_host::secret::LaunchClaims;
+/// fn launch(request: &LaunchRequest, install: &ActiveInstall) -> LaunchClaims {
+///     request.claims(install)
+/// }
+/// ```
+///
+/// And it can be accepted once only:
+///
+/// ```compile_fail
+/// # use airlock_host::install::{Attempt, Installs};
+/// # use airlock_host::store::{StoreError, installs::Proof};
+/// # async fn twice(installs: &Installs, attempt: Attempt) -> Result<(), StoreError> {
+/// installs.accept(attempt, Proof::Answered, None).await?;
+/// installs.accept(attempt, Proof::Answered, None).await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// ```
+/// # use airlock_host::install::{Attempt, Installs};
+/// # use airlock_host::store::{StoreError, installs::Proof};
+/// # async fn once(installs: &Installs, attempt: Attempt) -> Result<(), StoreError> {
+/// installs.accept(attempt, Proof::Answered, None).await?;
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "an attempt is to be proven or left for later"]
 #[derive(Debug, Clone)]
 pub struct Attempt(Tenant);

@@ -6,7 +6,7 @@
 //!
 //! The order of checks is fixed: length, prefix, key id, MAC in constant time, and only then the payload.
 
-mod session_id;
+mod issued;
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,10 +23,9 @@ use zeroize::Zeroizing;
 
 use super::list::{SecretList, repeats};
 use super::random_bytes;
-use session_id::SESSION_ID;
-pub use session_id::SessionId;
-
 use crate::model::{AppId, InstallId, InstanceId, UnixMillis, UserId};
+
+pub use issued::{IssuedSession, LaunchToken, SessionId};
 
 /// Longest token in bytes that is looked at.
 const MAX_TOKEN: usize = 1024;
@@ -111,23 +110,25 @@ impl Kind {
     }
 }
 
-/// A signed launch token. It may stand in the portal's address; it is not printed elsewhere.
-pub struct LaunchToken(String);
-
-impl LaunchToken {
-    /// The token as it goes into the address.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for LaunchToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("LaunchToken([redacted])")
-    }
-}
-
 /// A launch token that was verified: proof of a signed launch.
+///
+/// Claims that nobody signed are no launch:
+///
+/// ```compile_fail
+/// # use airlock_host::model::UnixMillis;
+/// # use airlock_host::secret::{LaunchClaims, VerifiedLaunch};
+/// fn forge(claims: LaunchClaims, expires: UnixMillis) -> VerifiedLaunch {
+///     VerifiedLaunch { claims, jti: String::new(), expires }
+/// }
+/// ```
+///
+/// ```
+/// # use airlock_host::model::UnixMillis;
+/// # use airlock_host::secret::{Signer, TokenError, VerifiedLaunch};
+/// fn verify(signer: &Signer, token: &str, now: UnixMillis) -> Result<VerifiedLaunch, TokenError> {
+///     signer.verify_launch(token, now)
+/// }
+/// ```
 #[derive(Debug, Clone)]
 pub struct VerifiedLaunch {
     claims: LaunchClaims,
@@ -152,37 +153,25 @@ impl VerifiedLaunch {
     }
 }
 
-/// A session just made, with the cookie's value.
-pub struct IssuedSession {
-    sid: SessionId,
-    cookie: Zeroizing<String>,
-    expires: UnixMillis,
-}
-
-impl IssuedSession {
-    /// The session's name.
-    pub fn sid(&self) -> &SessionId {
-        &self.sid
-    }
-
-    /// The cookie's value: the secret itself, for the `Set-Cookie` header only.
-    pub fn cookie_value(&self) -> &str {
-        &self.cookie
-    }
-
-    /// When the session ends.
-    pub fn expires(&self) -> UnixMillis {
-        self.expires
-    }
-}
-
-impl fmt::Debug for IssuedSession {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "IssuedSession({}, [redacted])", self.sid)
-    }
-}
-
 /// A session whose cookie was verified. Whether its install still lives is `install`'s question.
+///
+/// A launch token opens no portal by itself:
+///
+/// ```compile_fail
+/// # use airlock_host::install::{ActiveInstall, Installs, SessionRefused};
+/// # use airlock_host::secret::{PortalSession, VerifiedLaunch};
+/// fn enter(installs: &Installs, launch: &VerifiedLaunch) -> Result<ActiveInstall, SessionRefused> {
+///     installs.session_install(launch)
+/// }
+/// ```
+///
+/// ```
+/// # use airlock_host::install::{ActiveInstall, Installs, SessionRefused};
+/// # use airlock_host::secret::{PortalSession, VerifiedLaunch};
+/// fn enter(installs: &Installs, session: &PortalSession) -> Result<ActiveInstall, SessionRefused> {
+///     installs.session_install(session)
+/// }
+/// ```
 #[derive(Debug, Clone)]
 pub struct PortalSession {
     sid: SessionId,
@@ -346,7 +335,7 @@ impl Signer {
         }
         let sid = payload
             .jti
-            .get(..SESSION_ID)
+            .get(..SessionId::LENGTH)
             .and_then(SessionId::parse)
             .ok_or(TokenError::Invalid)?;
         let launch_jti = payload.ljt.ok_or(TokenError::Invalid)?;

@@ -2,6 +2,8 @@
 
 use super::*;
 
+mod edits;
+
 const NOW: UnixMillis = UnixMillis::new(1_700_000_000_000);
 
 fn signer() -> Signer {
@@ -70,40 +72,6 @@ fn t4_a_session_lives_fifteen_minutes_at_most_whatever_is_asked() {
             .verify_session(session.cookie_value(), NOW.plus(LONGEST_SESSION))
             .unwrap_err(),
         TokenError::Expired
-    );
-}
-
-#[test]
-fn t1_every_edited_bit_every_truncation_and_every_wrong_kind_is_refused() {
-    let token = signer().issue_launch(&claims(), NOW).as_str().to_owned();
-    for bit in 0..token.len() * 8 {
-        let mut bytes = token.clone().into_bytes();
-        bytes[bit / 8] ^= 1 << (bit % 8);
-        if let Ok(edited) = String::from_utf8(bytes) {
-            assert!(signer().verify_launch(&edited, NOW).is_err(), "bit {bit}");
-        }
-    }
-    for length in 0..token.len() {
-        assert!(
-            signer().verify_launch(&token[..length], NOW).is_err(),
-            "length {length}"
-        );
-    }
-    assert!(signer().verify_session(&token, NOW).is_err());
-    assert!(
-        signer()
-            .verify_session(&token.replacen("al1", "as1", 1), NOW)
-            .is_err()
-    );
-    assert!(
-        signer()
-            .verify_launch(&token.replacen(".k1.", ".k2.", 1), NOW)
-            .is_err()
-    );
-    assert!(
-        signer()
-            .verify_launch(&format!("{token}{}", "A".repeat(1024)), NOW)
-            .is_err()
     );
 }
 
