@@ -17,12 +17,15 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
 use url::Url;
 
 use crate::install::{Endpoints, Installs};
 use crate::model::Clock;
 use crate::runtime::Runtime;
 
+pub use guard::refuse_heads as refuse;
 pub use reports::{
     AddressReport, AppLine, AppReport, AskedPermission, InstallLine, OlderAddress, Reports,
     install_line,
@@ -43,6 +46,8 @@ pub struct AdminParts {
     pub clock: Arc<dyn Clock>,
     /// What a caller must show for everything but health and readiness. Without one, nobody is let in.
     pub token: Option<AdminToken>,
+    /// Cancelled when the host begins to drain: it is not ready from then on.
+    pub stopping: CancellationToken,
 }
 
 /// The admin token, kept as its digest: nothing here can tell the token itself.
@@ -86,6 +91,7 @@ pub fn router(parts: AdminParts) -> Router {
         .route("/ready", get(routes::ready))
         .merge(operators_only)
         .fallback(routes::nothing_here)
+        .layer(CatchPanicLayer::custom(routes::panicked))
         .layer(from_fn(guard::guard))
         .with_state(parts)
 }

@@ -3,7 +3,6 @@
 //! [`Host::open`] takes the lock, opens the database and builds every floor; [`Host::serve`] runs the listeners until it is
 //! told to stop, then drains. Nothing is served before everything is open.
 
-mod drain;
 mod dumps;
 mod keys;
 mod lock;
@@ -16,6 +15,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
@@ -26,6 +26,7 @@ use crate::cloud::{Cloud, CloudSettings, Transport};
 use crate::config::{Config, Secrets};
 use crate::install::{Endpoints, GuestStore, Installs, follow};
 use crate::intake::{Intake, IntakeParts};
+use crate::listener::{self, raise_descriptor_limit};
 use crate::model::{AppId, Clock, Slug};
 use crate::runtime::{AppOverrides, Limits, Runtime, RuntimeSettings, Services};
 use crate::secret::{Signer, random_name};
@@ -39,8 +40,8 @@ pub use log::start_log;
 
 /// How often it is written down when addresses were used.
 const NOTE_USES: Duration = Duration::from_mins(1);
-/// Time that calls in flight get to end.
-const DRAIN: Duration = Duration::from_secs(25);
+/// Time from the first signal to the end, whatever is still at work then. All of it can be taken up again.
+const WHOLE_STOP: Duration = Duration::from_secs(28);
 
 /// The parts of a host that need no public address: enough for the commands that look and list.
 pub struct Host {
@@ -133,7 +134,12 @@ impl Host {
         }
     }
 
-    fn admin_parts(&self, public_url: Option<&Url>, token: Option<AdminToken>) -> AdminParts {
+    fn admin_parts(
+        &self,
+        public_url: Option<&Url>,
+        token: Option<AdminToken>,
+        stopping: CancellationToken,
+    ) -> AdminParts {
         AdminParts {
             installs: self.installs.clone(),
             endpoints: self.endpoints.clone(),
@@ -141,15 +147,21 @@ impl Host {
             public_url: public_url.cloned(),
             clock: self.clock.clone(),
             token,
+            stopping,
         }
     }
 
     /// What the operator's commands read, for a host that does not serve.
     pub fn reports(&self) -> admin::Reports {
-        admin::Reports::new(&self.admin_parts(self.config.public_url.as_ref(), None))
+        admin::Reports::new(&self.admin_parts(
+            self.config.public_url.as_ref(),
+            None,
+            CancellationToken::new(),
+        ))
     }
 
-    /// Serves until `stopping` is cancelled, then lets calls in flight end.
+    /// Serves until `stopping` is cancelled, then lets calls in flight end: not ready first, then no new connections, and
+    /// the operator's listener last.
     pub async fn serve(
         self,
         public: TcpListener,
@@ -172,6 +184,9 @@ impl Host {
                 public_url: public_url.clone(),
                 frame_ancestors: self.config.frame_ancestors.clone(),
                 session_ttl: self.config.session_ttl,
+                trusted_proxies: self.config.network.trusted_proxies.clone(),
+                sources: self.config.network.sources.clone(),
+                rates: self.config.network.rates,
                 development,
             },
             installs: self.installs.clone(),
@@ -189,7 +204,7 @@ impl Host {
             .local_addr()
             .context("reading the operator's address")?;
         self.lock.announce(address, &token)?;
-        let parts = self.admin_parts(Some(&public_url), AdminToken::new(&token));
+        let parts = self.admin_parts(Some(&public_url), AdminToken::new(&token), stopping.clone());
         info!(public_url = %public_url, listen = %public.local_addr()?, "Serving at {public_url}");
         // Calls in flight need it to the end, so it outlives the listeners.
         let following = CancellationToken::new();
@@ -202,18 +217,43 @@ impl Host {
         let intake_task = tokio::spawn(intake.run(stopping.clone()));
         let noting = note_uses(self.endpoints.clone(), stopping.clone());
         let noting = tokio::spawn(noting);
-        let public_server = drain::serve(public, web::router(web), stopping.clone(), DRAIN);
-        let operator_server = drain::serve(operator, admin::router(parts), stopping.clone(), DRAIN);
-        let (public_result, operator_result) = tokio::join!(public_server, operator_server);
+        raise_descriptor_limit();
+        let told = stopping.clone().cancelled_owned();
+        let told = tokio::spawn(async move {
+            told.await;
+            Instant::now()
+        });
+        let public_settings = listener_settings(&self.config, "public", listener::GRACE);
+        let operator_settings = listener_settings(&self.config, "operator's", Duration::ZERO);
+        let operator_stopping = CancellationToken::new();
+        let operator_server = tokio::spawn(listener::serve(
+            operator,
+            admin::router(parts),
+            operator_settings,
+            admin::refuse(),
+            operator_stopping.clone(),
+        ));
+        let refuse = web::refuse(web.clone());
+        listener::serve(
+            public,
+            web::router(web),
+            public_settings,
+            refuse,
+            stopping.clone(),
+        )
+        .await;
         stopping.cancel();
+        operator_stopping.cancel();
+        let end = told.await.context("waiting for a signal")? + WHOLE_STOP;
         tasks.close();
-        let _ = tokio::time::timeout(DRAIN, tasks.wait()).await;
-        let _ = tokio::time::timeout(DRAIN, intake_task).await;
+        let _ = timeout_at(end, tasks.wait()).await;
+        let _ = timeout_at(end, intake_task).await;
+        let _ = timeout_at(end, operator_server).await;
         following.cancel();
-        let _ = tokio::time::timeout(DRAIN, noting).await;
+        let _ = timeout_at(end, noting).await;
         self.installs.database().close().await;
         info!("Stopped");
-        public_result.and(operator_result)
+        Ok(())
     }
 }
 
@@ -248,6 +288,16 @@ fn cloud_settings(config: &Config) -> CloudSettings {
         api_url: config.cloud_api_url.clone(),
         instance_id_on_alerts: config.instance_id_on_alerts,
         allow_detokenize: config.allow_detokenize,
+    }
+}
+
+fn listener_settings(config: &Config, name: &'static str, grace: Duration) -> listener::Settings {
+    listener::Settings {
+        name,
+        connections: config.network.connections,
+        connections_per_address: config.network.connections_per_address,
+        trusted_proxies: config.network.trusted_proxies.clone(),
+        grace,
     }
 }
 

@@ -11,11 +11,13 @@ use zeroize::Zeroizing;
 pub mod database;
 pub mod keys;
 pub mod layers;
+pub mod network;
 pub mod secrets;
 pub mod settings;
 
 pub use database::DatabaseUrl;
 pub use layers::{ConfigError, Layers, Source};
+pub use network::{NetworkSettings, Rate, RateSettings, SourcePolicy};
 pub use secrets::Secrets;
 pub use settings::{AppSettings, Config, LimitOverrides};
 

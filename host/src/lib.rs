@@ -10,6 +10,7 @@
 //! - [`cloud`]: calls to Blnk Cloud, each permitted by type.
 //! - [`runtime`]: the sandbox: packages, limits, one call at a time.
 //! - [`intake`]: the work behind an answered event.
+//! - [`listener`]: connections: how many, how slow, and what a request's head may look like.
 //! - [`web`]: hTTP in: Cloud's calls, the shell, the page and its API.
 //! - [`admin`]: the operator's side: health and reports.
 //! - [`app`]: wiring: from a configuration to a host that serves.
@@ -30,6 +31,8 @@ pub mod cloud;
 pub mod runtime;
 
 pub mod intake;
+
+pub mod listener;
 
 pub mod web;
 

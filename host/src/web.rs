@@ -11,6 +11,7 @@
 mod answer;
 mod assets;
 mod callback;
+mod client;
 mod cookie;
 mod enter;
 mod error;
@@ -21,6 +22,8 @@ mod launch;
 mod page;
 mod path;
 mod portal;
+mod rates;
+mod refusal;
 mod router;
 mod session;
 mod shell;
@@ -30,16 +33,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use ipnet::IpNet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
+use crate::config::{RateSettings, SourcePolicy};
 use crate::install::{Endpoints, Installs};
 use crate::intake::Intake;
 use crate::model::Clock;
 use crate::runtime::Runtime;
 use crate::secret::Signer;
 
+pub use refusal::refuse;
 pub use router::router;
 pub use verifier::{EventVerifier, NotVerified, SignedAsCore, Unsigned};
 
@@ -53,6 +59,12 @@ pub struct WebSettings {
     pub frame_ancestors: Vec<String>,
     /// How long a session lasts; capped at 15 minutes when it is signed.
     pub session_ttl: Duration,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// What is known of the addresses that Cloud calls from.
+    pub sources: SourcePolicy,
+    /// How often something may be asked.
+    pub rates: RateSettings,
     /// Whether `/s/{sid}/events` tells open portals of new versions at once.
     pub development: bool,
 }
@@ -90,6 +102,8 @@ struct WebState {
     /// `public_url` as an origin, `https://apps.example.com`: no path, no slash at the end.
     origin: String,
     headers: headers::HeaderSets,
+    rates: rates::Rates,
+    sources: client::Sources,
 }
 
 impl Web {
@@ -112,6 +126,8 @@ impl Web {
         let headers = headers::HeaderSets::new(&origin, &parts.settings.frame_ancestors)
             .context("preparing the headers of every answer")?;
         Ok(Self(Arc::new(WebState {
+            rates: rates::Rates::new(&parts.settings.rates),
+            sources: client::Sources::new(parts.settings.sources.clone()),
             parts,
             origin,
             headers,
@@ -128,6 +144,10 @@ impl Web {
 
     fn runtime(&self) -> &Runtime {
         &self.0.parts.runtime
+    }
+
+    fn rates(&self) -> &rates::Rates {
+        &self.0.rates
     }
 
     fn signer(&self) -> &Signer {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::support::packages::root;
 
 /// The floors of the host, lowest first. Two on one line may not name each other.
-const FLOORS: [&[&str]; 11] = [
+const FLOORS: [&[&str]; 12] = [
     &["model"],
     &["config"],
     &["secret"],
@@ -16,6 +16,7 @@ const FLOORS: [&[&str]; 11] = [
     &["cloud"],
     &["runtime"],
     &["intake"],
+    &["listener"],
     &["web", "admin"],
     &["app"],
     &["cli"],

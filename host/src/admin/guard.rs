@@ -1,6 +1,7 @@
 //! What every admin request must pass: a browser that was led here by a stranger's page must find nothing.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Request, State};
@@ -14,6 +15,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::AdminParts;
+use crate::listener::{HeadError, Refuse};
 
 /// Checks `Host` and `Origin`, then puts the common headers on whatever is answered.
 pub(super) async fn guard(request: Request, next: Next) -> Response {
@@ -21,7 +23,11 @@ pub(super) async fn guard(request: Request, next: Next) -> Response {
         None => next.run(request).await,
         Some((status, title)) => refuse(status, title),
     };
-    let headers = response.headers_mut();
+    put_common_headers(response.headers_mut());
+    response
+}
+
+fn put_common_headers(headers: &mut HeaderMap) {
     for (name, value) in [
         (
             CONTENT_SECURITY_POLICY,
@@ -33,7 +39,30 @@ pub(super) async fn guard(request: Request, next: Next) -> Response {
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    response
+}
+
+/// What the operator's listener answers to a head that it refuses.
+pub fn refuse_heads() -> Refuse {
+    Arc::new(|error| {
+        let status = match error {
+            HeadError::Malformed => StatusCode::BAD_REQUEST,
+            HeadError::TooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            HeadError::TargetTooLong => StatusCode::URI_TOO_LONG,
+            HeadError::Version => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
+            HeadError::Expectation => StatusCode::EXPECTATION_FAILED,
+        };
+        let problem =
+            json!({ "type": "about:blank", "title": error.to_string(), "status": status.as_u16() });
+        let mut response = axum::http::Response::new(problem.to_string().into_bytes());
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        put_common_headers(headers);
+        response
+    })
 }
 
 /// Lets only the operator pass, who shows the admin token as a bearer.

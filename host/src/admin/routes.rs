@@ -21,8 +21,12 @@ pub(super) async fn health() -> Response {
     Json(json!({ "status": "ok" })).into_response()
 }
 
-/// Whether requests can be served: the database answers. A broken app makes no host unready, it only serves nobody.
+/// Whether requests can be served: the host is not stopping, and the database answers. A broken app makes no host unready, it only serves nobody.
 pub(super) async fn ready(State(parts): State<AdminParts>) -> Response {
+    if parts.stopping.is_cancelled() {
+        let body = json!({ "status": "not ready", "reason": "the host is stopping" });
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response();
+    }
     match read_database(&parts).await {
         Ok(()) => Json(json!({ "status": "ready", "database": "ok" })).into_response(),
         Err(error) => {
@@ -116,4 +120,9 @@ pub(super) fn unavailable(error: &(dyn std::error::Error + 'static)) -> Response
 /// Unknown addresses.
 pub(super) async fn nothing_here() -> Response {
     refuse(StatusCode::NOT_FOUND, "Not found")
+}
+
+/// A bug, told as one. The payload stays where the panic hook put it.
+pub(super) fn panicked(_payload: Box<dyn std::any::Any + Send>) -> Response {
+    refuse(StatusCode::INTERNAL_SERVER_ERROR, "Internal server error")
 }

@@ -58,6 +58,7 @@ async fn parts(database: &TestDatabase) -> AdminParts {
         clock: clock.clone(),
     };
     AdminParts {
+        stopping: tokio_util::sync::CancellationToken::new(),
         installs,
         endpoints,
         runtime: Runtime::new(RuntimeSettings::default(), services).unwrap(),

@@ -119,6 +119,61 @@ pub const KEYS: &[Key] = &[
         "calls of one app that wait for their turn",
     ),
     key(
+        "listener.connections",
+        "1024",
+        "connections of a listener at once; one more is closed",
+    ),
+    key(
+        "listener.connections_per_address",
+        "64",
+        "connections of one address, or one IPv6 network of 64 bits; trusted proxies are exempt",
+    ),
+    key(
+        "trusted_proxies",
+        "[]",
+        "addresses and ranges of proxies whose X-Forwarded-For is believed",
+    ),
+    key(
+        "source_addresses",
+        "[]",
+        "addresses and ranges that Cloud calls from; none means that nothing is compared",
+    ),
+    key(
+        "source_addresses_mode",
+        "\"report\"",
+        "what happens to Cloud's calls from elsewhere: report or enforce",
+    ),
+    key(
+        "rate.unknown.per_second",
+        "10",
+        "unknown paths, wrong secrets and invalid tokens of one address; 0 is no limit",
+    ),
+    key(
+        "rate.unknown.burst",
+        "10",
+        "how many of them may come at once",
+    ),
+    key(
+        "rate.cloud.per_second",
+        "50",
+        "Cloud's requests on each of the two addresses of one app; 0 is no limit",
+    ),
+    key(
+        "rate.cloud.burst",
+        "500",
+        "how many of them may come at once",
+    ),
+    key(
+        "rate.session.per_second",
+        "50",
+        "sessions opened for one app; 0 is no limit",
+    ),
+    key(
+        "rate.session.burst",
+        "128",
+        "how many of them may come at once",
+    ),
+    key(
         "log.filter",
         "\"info\"",
         "what is logged, in the form of RUST_LOG",

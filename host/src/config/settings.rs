@@ -11,6 +11,7 @@ use url::{Host, Url};
 
 use super::database::DatabaseUrl;
 use super::layers::{ConfigError, Layers, Source};
+use super::network::NetworkSettings;
 use crate::model::{AppId, Slug};
 
 /// What the operator set for one app.
@@ -83,6 +84,8 @@ pub struct Config {
     pub session_ttl: Duration,
     /// General limits.
     pub limits: LimitValues,
+    /// Connections and who they come from.
+    pub network: NetworkSettings,
     /// Log filter.
     pub log_filter: String,
     /// Whether the log is JSON.
@@ -117,6 +120,7 @@ impl Config {
                 running: layers.number("limits.running", 1..=1024)?,
                 waiting: layers.number("limits.waiting", 0..=65_536)?,
             },
+            network: NetworkSettings::from_layers(layers)?,
             log_filter: layers.text("log.filter")?,
             log_json: layers.one_of("log.format", &["text", "json"])? == "json",
             apps: apps(layers)?,
@@ -319,7 +323,11 @@ impl Layers {
         }
     }
 
-    fn number(&self, name: &str, range: RangeInclusive<u64>) -> Result<u64, ConfigError> {
+    pub(super) fn number(
+        &self,
+        name: &str,
+        range: RangeInclusive<u64>,
+    ) -> Result<u64, ConfigError> {
         let number = self
             .find(name)
             .and_then(|(value, _)| u64::try_from(value.as_integer()?).ok());
@@ -333,7 +341,11 @@ impl Layers {
             })
     }
 
-    fn one_of(&self, name: &str, known: &[&'static str]) -> Result<&'static str, ConfigError> {
+    pub(super) fn one_of(
+        &self,
+        name: &str,
+        known: &[&'static str],
+    ) -> Result<&'static str, ConfigError> {
         let text = self.text(name)?;
         known
             .iter()

@@ -8,16 +8,17 @@ use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, UPGRADE};
 use axum::http::{HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
+use super::client::Client;
 use super::error::{Failure, WebError};
 use super::headers::Surface;
 use super::{Web, page};
 use crate::model::Slug;
 use crate::secret::random_bytes;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(super) const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
 /// Longest address that is looked at, in bytes.
 const MAX_ADDRESS: usize = super::path::MAX_TARGET;
 
@@ -26,19 +27,28 @@ const MAX_ADDRESS: usize = super::path::MAX_TARGET;
 pub(super) struct Framed(pub(super) Slug);
 
 /// Guards, then the route, then what all answers have in common.
-pub(super) async fn finish(State(web): State<Web>, request: Request, next: Next) -> Response {
+pub(super) async fn finish(State(web): State<Web>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let request_id = request_id();
     let method = request.method().clone();
     let surface = Surface::of(request.uri().path());
     let template = request.extensions().get::<MatchedPath>().cloned();
+    let client = Client::of(&request, &web.settings().trusted_proxies);
+    request.extensions_mut().insert(client);
 
     let mut response = match guard(&web, &request) {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
     };
 
-    let failure = response.extensions_mut().remove::<Failure>();
+    let mut failure = response.extensions_mut().remove::<Failure>();
+    let stranger = failure
+        .as_ref()
+        .is_some_and(|failure| failure.0.is_of_a_stranger());
+    if stranger && let Err(error) = web.rates().unknown(client) {
+        response = error.into_response();
+        failure = response.extensions_mut().remove::<Failure>();
+    }
     if let Some(failure) = &failure {
         write_error(&failure.0, surface, &request_id, &mut response);
     }
@@ -57,6 +67,7 @@ pub(super) async fn finish(State(web): State<Web>, request: Request, next: Next)
         response.headers_mut().insert(REQUEST_ID, value);
     }
 
+    debug!(client = %client.0, request.id = request_id, "Answered a client");
     // The template, never the address: addresses carry secrets and tokens.
     let route = template.as_ref().map_or("none", MatchedPath::as_str);
     log(
@@ -185,6 +196,17 @@ fn log(
                 "Failed to answer {method} {route}"
             );
         }
+        // A flood must not fill the log too; what came before the limit stands there.
+        Some(cause @ WebError::TooMany(_)) => {
+            debug!(
+                http.method = method,
+                http.route = route,
+                http.status = status,
+                request.id = request_id,
+                reason = %cause,
+                "Refused {method} {route}"
+            );
+        }
         Some(cause) => {
             let reason = chain(cause);
             warn_or_info(status, method, route, duration_ms, request_id, &reason);
@@ -247,7 +269,7 @@ fn chain(error: &WebError) -> String {
 }
 
 /// 16 hexadecimal digits: enough to find one line in a log.
-fn request_id() -> String {
+pub(super) fn request_id() -> String {
     random_bytes::<8>()
         .iter()
         .fold(String::with_capacity(16), |mut text, byte| {

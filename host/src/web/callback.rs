@@ -16,6 +16,7 @@ use tracing::warn;
 use zeroize::Zeroizing;
 
 use super::Web;
+use super::client::Client;
 use super::error::WebError;
 use super::extract::{CloudCaller, read_body, require_json};
 use crate::install::{EndpointKind, Event, ReceiveError};
@@ -44,14 +45,14 @@ pub(super) enum CloudRequest {
 }
 
 impl CloudRequest {
-    /// Secret, then method, size, signature and type, in this order: a stranger learns nothing.
+    /// Secret, source and rate, then method, size, signature and type, in this order: a stranger learns nothing.
     pub(super) async fn read(
         web: &Web,
         kind: EndpointKind,
         address: Result<Path<(String, String)>, PathRejection>,
         request: Request,
     ) -> Result<Self, WebError> {
-        let caller = CloudCaller::check(web, kind, address)?;
+        let caller = CloudCaller::check(web, kind, address, Client::noted(&request))?;
         let deadline = Instant::now() + DEADLINE;
         let (parts, body) = request.into_parts();
         match parts.method {

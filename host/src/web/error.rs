@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use super::path::BadAddress;
 use crate::install::EventError;
+use crate::listener::HeadError;
 use crate::runtime::CallFailure;
 
 /// Why a request was not served.
@@ -23,6 +24,15 @@ pub(super) enum WebError {
     /// Nothing here, or nothing that the caller may know of. Always the same bytes.
     #[error("not found")]
     NotFound,
+    /// A launch that was asked for with the right secret and is refused: told as [`WebError::NotFound`] is.
+    #[error("no such install, or none that may be launched")]
+    LaunchRefused,
+    /// Asked too often; holds the seconds until it is worth trying again.
+    #[error("too many requests")]
+    TooMany(u64),
+    /// The head of the request could not be read.
+    #[error(transparent)]
+    Head(#[from] HeadError),
     /// The address is known and has other methods; holds them for `Allow`.
     #[error("method not allowed")]
     MethodNotAllowed(&'static str),
@@ -107,13 +117,19 @@ pub(super) struct Problem<'a> {
 }
 
 impl WebError {
+    /// Whether nobody who is meant to be here would have been told this: guessing is counted, and limited.
+    pub(super) fn is_of_a_stranger(&self) -> bool {
+        matches!(self, Self::NotFound | Self::LaunchInvalid)
+    }
+
     /// Seconds to wait before trying again. Short for a full queue, longer where a database or Cloud must come back.
-    fn retry_after(&self) -> Option<&'static str> {
+    fn retry_after(&self) -> Option<u64> {
         match self {
-            Self::Call(CallFailure::Busy) => Some("1"),
+            Self::TooMany(seconds) => Some(*seconds),
+            Self::Call(CallFailure::Busy) => Some(1),
             Self::Unavailable(_)
             | Self::AppNotServing
-            | Self::Call(CallFailure::NotServing { .. }) => Some("5"),
+            | Self::Call(CallFailure::NotServing { .. }) => Some(5),
             _ => None,
         }
     }
@@ -125,7 +141,7 @@ impl IntoResponse for WebError {
         if let Some(seconds) = self.retry_after() {
             response
                 .headers_mut()
-                .insert(RETRY_AFTER, HeaderValue::from_static(seconds));
+                .insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         if let Self::MethodNotAllowed(methods) = &self {
             response

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::FromRequestParts;
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, HeaderName};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::time::Instant;
 
+use super::client::Client;
 use super::error::WebError;
 use super::{Web, cookie};
 use crate::install::{ActiveInstall, EndpointKind, SessionRefused};
@@ -29,11 +30,13 @@ pub(super) struct CloudCaller {
 }
 
 impl CloudCaller {
-    /// Compares in constant time and without a database statement. A wrong secret is the same 404 as an unknown path.
+    /// Compares in constant time and without a database statement. A wrong secret is the same 404 as an unknown path,
+    /// and so is a right one from an address that Cloud does not call from, where the operator enforces that.
     pub(super) fn check(
         web: &Web,
         kind: EndpointKind,
         address: Result<Path<(String, String)>, PathRejection>,
+        client: Client,
     ) -> Result<Self, WebError> {
         let Path((app, secret)) = address.map_err(|_| WebError::NotFound)?;
         let slug = web
@@ -42,6 +45,10 @@ impl CloudCaller {
             .endpoints
             .matches(kind, &app, &secret)
             .ok_or(WebError::NotFound)?;
+        if !web.0.sources.admits(client) {
+            return Err(WebError::NotFound);
+        }
+        web.rates().cloud(kind, &slug)?;
         Ok(Self { slug })
     }
 
@@ -166,8 +173,14 @@ pub(super) async fn read_body(
     limit: usize,
     deadline: Instant,
 ) -> Result<Vec<u8>, WebError> {
+    // Before anything is read: a caller who asks first (`Expect: 100-continue`) is not told to go on (I50).
+    if body.size_hint().lower() > limit as u64 {
+        return Err(WebError::TooLarge(limit));
+    }
     let collected = tokio::time::timeout_at(deadline, Limited::new(body, limit).collect()).await;
     match collected {
+        // Fields behind the body would come after every check.
+        Ok(Ok(body)) if body.trailers().is_some() => Err(WebError::BodyUnreadable),
         Ok(Ok(body)) => Ok(body.to_bytes().into()),
         Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => {
             Err(WebError::TooLarge(limit))

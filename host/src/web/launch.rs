@@ -61,7 +61,7 @@ async fn prove(web: &Web, attempt: Attempt) -> Result<(), WebError> {
         .spawn(async move { intake.prove(attempt).await });
     match timeout(PROOF_PATIENCE, proving).await {
         Ok(Ok(Ok(Proved::Accepted))) => Ok(()),
-        Ok(Ok(Ok(Proved::Refused))) => Err(WebError::NotFound),
+        Ok(Ok(Ok(Proved::Refused))) => Err(WebError::LaunchRefused),
         // Nothing is known about the key, so the launch may come again.
         Ok(Ok(Ok(Proved::Unanswered))) | Err(_) => Err(WebError::Unavailable(anyhow::anyhow!(
             "Cloud did not answer while a key was being proven"
@@ -75,7 +75,7 @@ async fn prove(web: &Web, attempt: Attempt) -> Result<(), WebError> {
 
 fn refusal(refused: LaunchRefused) -> WebError {
     match refused {
-        LaunchRefused::Unknown | LaunchRefused::Unproven(_) => WebError::NotFound,
+        LaunchRefused::Unknown | LaunchRefused::Unproven(_) => WebError::LaunchRefused,
         LaunchRefused::Stale(stale) => WebError::Unavailable(stale.into()),
         LaunchRefused::Unavailable(error) => {
             WebError::Unavailable(anyhow::Error::new(error).context("reading the installs"))

@@ -48,6 +48,7 @@ pub(super) async fn open(
         .signer()
         .verify_launch_any_age(&token, web.now())
         .map_err(token_refused)?;
+    web.rates().session(&launch.claims().app)?;
     if let Some(session) = known.made_from(&launch) {
         return Ok(answer(session.sid(), session.expires(), &known.dead, None));
     }

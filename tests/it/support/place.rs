@@ -43,6 +43,18 @@ fn command_under(under: &[String], folder: &Path) -> Command {
     command
 }
 
+/// Room for tests, all of which come from one address. Tests of the limits set them back.
+pub(super) fn generous() -> Vec<(String, String)> {
+    [
+        ("AIRLOCK_LISTENER__CONNECTIONS_PER_ADDRESS", "1024"),
+        ("AIRLOCK_RATE__UNKNOWN__PER_SECOND", "0"),
+        ("AIRLOCK_RATE__CLOUD__PER_SECOND", "0"),
+        ("AIRLOCK_RATE__SESSION__PER_SECOND", "0"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .to_vec()
+}
+
 fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("an address").port()
@@ -56,7 +68,7 @@ impl Place {
             session_secrets: keys::generated('s'),
             port: free_port(),
             admin_port: free_port(),
-            variables: Vec::new(),
+            variables: generous(),
             under: Vec::new(),
         };
         fs::create_dir(place.plugins()).expect("a folder");
@@ -140,6 +152,25 @@ impl Place {
     /// Starts the host and waits until it is ready.
     pub(crate) async fn serve(&self) -> ProcessHost {
         ProcessHost::start(self).await
+    }
+
+    /// Starts the host with so many file descriptors, and no way to get more.
+    pub(crate) async fn serve_with_descriptors(&self, most: u32) -> ProcessHost {
+        let serve = self.command(&["serve"]);
+        let mut shell = Command::new("sh");
+        shell
+            .arg("-c")
+            .arg(format!("ulimit -n {most}; exec \"$0\" serve"))
+            .arg(serve.get_program())
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null());
+        for (name, value) in serve.get_envs() {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
+        ProcessHost::start_command(self, shell).await
     }
 
     /// Where its operator's listener is.

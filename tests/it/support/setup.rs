@@ -17,6 +17,7 @@ use super::host::TestHost;
 use super::http::Http;
 use super::keys::HostKeys;
 use super::packages;
+use super::place::generous;
 
 /// How a host under test is set up.
 pub(crate) struct Setup {
@@ -28,6 +29,7 @@ pub(crate) struct Setup {
     database: TestDatabase,
     keys: HostKeys,
     registers: bool,
+    development: bool,
     folder: TempDir,
 }
 
@@ -35,13 +37,14 @@ impl Setup {
     pub(super) fn new() -> Self {
         Self {
             packages: Vec::new(),
-            variables: Vec::new(),
+            variables: generous(),
             cloud: Options::default(),
             api_url: None,
             sim: None,
             database: TestDatabase::sqlite(),
             keys: HostKeys::new(),
             registers: true,
+            development: false,
             folder: tempfile::tempdir().expect("a folder"),
         }
     }
@@ -93,6 +96,12 @@ impl Setup {
         self
     }
 
+    /// Tells open portals of new versions at once, as `airlock dev` does.
+    pub(crate) fn development(mut self) -> Self {
+        self.development = true;
+        self
+    }
+
     /// Changes the simulated Cloud.
     pub(crate) fn cloud(mut self, change: impl FnOnce(&mut Options)) -> Self {
         change(&mut self.cloud);
@@ -136,7 +145,8 @@ impl Setup {
             .expect("the packages are looked at");
         let reports = host.reports();
         let stopping = CancellationToken::new();
-        let serving = tokio::spawn(host.serve(public, operator, signer, false, stopping.clone()));
+        let serving =
+            tokio::spawn(host.serve(public, operator, signer, self.development, stopping.clone()));
         let host = TestHost {
             http: Http::new(&origin),
             clock,

@@ -4,17 +4,23 @@ use axum::http::StatusCode;
 
 use super::{Problem, WebError};
 use crate::install::EventError;
+use crate::listener::HeadError;
 use crate::runtime::CallFailure;
 
 impl WebError {
     /// The HTTP status.
     pub(in crate::web) fn status(&self) -> StatusCode {
         match self {
-            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::LaunchRefused => StatusCode::NOT_FOUND,
+            Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Head(HeadError::TooLarge) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::Head(HeadError::Version) => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
+            Self::Head(HeadError::Expectation) => StatusCode::EXPECTATION_FAILED,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::CrossSite | Self::ServiceWorker => StatusCode::FORBIDDEN,
             Self::Upgrade
+            | Self::Head(HeadError::Malformed)
             | Self::Address(_)
             | Self::BodyUnreadable
             | Self::Event(EventError::Malformed(_)) => StatusCode::BAD_REQUEST,
@@ -23,7 +29,7 @@ impl WebError {
             Self::SessionExpired | Self::LaunchOver => StatusCode::GONE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::AddressTooLong => StatusCode::URI_TOO_LONG,
+            Self::AddressTooLong | Self::Head(HeadError::TargetTooLong) => StatusCode::URI_TOO_LONG,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::Unavailable(_) | Self::AppNotServing => StatusCode::SERVICE_UNAVAILABLE,
             Self::Call(failure) => {
@@ -36,7 +42,12 @@ impl WebError {
     /// The last word of the problem's `type`, and its title.
     fn kind_and_title(&self) -> (&'static str, &'static str) {
         match self {
-            Self::NotFound => ("not-found", "Not found"),
+            Self::NotFound | Self::LaunchRefused => ("not-found", "Not found"),
+            Self::TooMany(_) => ("too-many", "Too many requests"),
+            Self::Head(HeadError::Malformed) => ("bad-request", "Malformed request"),
+            Self::Head(HeadError::TooLarge) => ("headers-too-large", "Headers too large"),
+            Self::Head(HeadError::Version) => ("version", "HTTP version not supported"),
+            Self::Head(HeadError::Expectation) => ("expectation", "Expectation not known"),
             Self::MethodNotAllowed(_) => ("method-not-allowed", "Method not allowed"),
             Self::Misdirected => ("misdirected", "Misdirected request"),
             Self::CrossSite => ("cross-site", "Cross-site request refused"),
@@ -48,7 +59,9 @@ impl WebError {
             Self::LaunchOver => ("launch-over", "Launch the app again"),
             Self::UnsupportedMediaType => ("unsupported-media-type", "Unsupported media type"),
             Self::TooLarge(_) => ("too-large", "Content too large"),
-            Self::AddressTooLong => ("address-too-long", "Address too long"),
+            Self::AddressTooLong | Self::Head(HeadError::TargetTooLong) => {
+                ("address-too-long", "Address too long")
+            }
             Self::Address(_) => ("bad-address", "Malformed address"),
             Self::BodyTimeout => ("timeout", "Request timeout"),
             Self::BodyUnreadable => ("unreadable", "The body could not be read"),
@@ -77,9 +90,11 @@ impl WebError {
             Self::LaunchInvalid | Self::LaunchOver => Some(
                 "A launch address works once and for two minutes. Launch the app again.".to_owned(),
             ),
-            Self::CrossSite | Self::Address(_) | Self::Event(_) | Self::TooLarge(_) => {
-                Some(self.to_string())
-            }
+            Self::CrossSite
+            | Self::Head(_)
+            | Self::Address(_)
+            | Self::Event(_)
+            | Self::TooLarge(_) => Some(self.to_string()),
             Self::UnsupportedMediaType => Some("Send JSON without a content encoding.".to_owned()),
             _ => None,
         }
@@ -102,7 +117,8 @@ impl WebError {
             status: self.status().as_u16(),
             detail: self.detail(),
             field: self.field(),
-            request_id: (!matches!(self, Self::NotFound)).then_some(request_id),
+            request_id: (!matches!(self, Self::NotFound | Self::LaunchRefused))
+                .then_some(request_id),
         }
     }
 
@@ -121,6 +137,10 @@ impl WebError {
             StatusCode::NOT_FOUND => (
                 "Nothing is here",
                 "Apps are opened from a dashboard. Launch the app from there.",
+            ),
+            StatusCode::TOO_MANY_REQUESTS => (
+                "Too many requests",
+                "Too much was asked for from your address. Wait a little, then launch the app again.",
             ),
             StatusCode::FORBIDDEN | StatusCode::MISDIRECTED_REQUEST => (
                 "This request was refused",

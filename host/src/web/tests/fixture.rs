@@ -17,7 +17,7 @@ use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::cloud::{Cloud, CloudSettings, Transport};
-use crate::config::DatabaseUrl;
+use crate::config::{DatabaseUrl, Rate, RateSettings, SourcePolicy};
 use crate::install::{EndpointKind, Endpoints, GuestStore, Installs};
 use crate::intake::{Intake, IntakeParts};
 use crate::model::{AppId, Clock as _, InstallId, InstanceId, ManualClock, Slug, UnixMillis};
@@ -29,6 +29,11 @@ use crate::web::{EventVerifier, Unsigned, Web, WebParts, WebSettings, router};
 
 /// The public origin of the tests.
 pub(in crate::web::tests) const PUBLIC: &str = "https://apps.example.com";
+/// More than any test asks for.
+const RATE: Rate = Rate {
+    per_second: 1_000_000,
+    burst: 1_000_000,
+};
 /// An install event.
 pub(in crate::web::tests) const INSTALL: &str = r#"{"installed_app_id":"instapp_1","app_id":"app_1","instance_id":"inst_1",
     "api_key":"blnk_test_key_0123456789","api_key_prefix":"blnk_tes","granted_permissions":["data:read"],
@@ -133,6 +138,13 @@ impl Fixture {
                 public_url: PUBLIC.parse().unwrap(),
                 frame_ancestors: vec!["'self'".to_owned(), "https://dashboard.example".to_owned()],
                 session_ttl: Duration::from_mins(10),
+                trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
+                sources: SourcePolicy::default(),
+                rates: RateSettings {
+                    unknown: RATE,
+                    cloud: RATE,
+                    session: RATE,
+                },
                 development: false,
             },
             installs,

@@ -1,0 +1,405 @@
+//! A connection as hyper sees it: one whole request at a time, and never a slow one.
+//!
+//! The guard keeps a head back until it is whole and judged, and what follows a request until its answer is sent. So
+//! hyper finds a request or the end of the connection, and nothing that it would answer by itself.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+use super::head::{self, Framing, HeadError, MAX_HEAD};
+
+/// How long a head may take, from its first byte or from the beginning of the connection (I08, I09).
+const HEAD: Duration = Duration::from_secs(5);
+/// How long a connection may be idle between two requests.
+const IDLE: Duration = Duration::from_secs(30);
+/// In this time a reader must take [`STEP`] bytes, or all there is (I11).
+const STALL: Duration = Duration::from_secs(10);
+const STEP: usize = 16 * 1024;
+/// How long, and for how many bytes, a connection is read on after its last answer, so that the answer is not lost in a
+/// reset.
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_BYTES: usize = 1024 * 1024;
+const CHUNK: usize = 4 * 1024;
+
+/// What the guard and the service of one connection tell each other.
+#[derive(Debug, Default)]
+pub(super) struct Exchange {
+    /// The answer's body is in hyper's hands as a whole.
+    handed_over: AtomicBool,
+    /// No other request can follow on this connection.
+    last: AtomicBool,
+}
+
+impl Exchange {
+    /// The service's body is used up, or was thrown away.
+    pub(super) fn finish(&self) {
+        self.handed_over.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_last(&self) -> bool {
+        self.last.load(Ordering::Acquire)
+    }
+}
+
+enum Phase {
+    /// Waiting for a whole head.
+    Head,
+    /// So many bytes of the request are still to be handed over.
+    Request(u64),
+    /// The request is handed over; its answer is not sent yet.
+    Answer,
+    /// Sending an answer of our own, which is the last.
+    Refusing(Vec<u8>, usize),
+    /// Nothing more is read.
+    Over,
+}
+
+/// Bytes of the answer to a refused head.
+pub(super) type RefusalBytes = Arc<dyn Fn(HeadError) -> Vec<u8> + Send + Sync>;
+
+/// The guard around a connection.
+pub(super) struct Guarded<S> {
+    inner: S,
+    exchange: Arc<Exchange>,
+    refusal: RefusalBytes,
+    stopping: CancellationToken,
+    stop: Pin<Box<WaitForCancellationFutureOwned>>,
+    grace: Duration,
+    phase: Phase,
+    input: Vec<u8>,
+    searched: usize,
+    /// The answer to the current request has left hyper.
+    sent: bool,
+    /// When the head must be whole.
+    deadline: Pin<Box<Sleep>>,
+    reader: Option<Waker>,
+    stall: Option<Pin<Box<Sleep>>>,
+    moved: usize,
+    /// Bytes may be unread, so the connection must not be closed at once.
+    unread: bool,
+    linger: Option<(Pin<Box<Sleep>>, usize)>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
+    pub(super) fn new(
+        inner: S,
+        exchange: Arc<Exchange>,
+        refusal: RefusalBytes,
+        stopping: CancellationToken,
+        grace: Duration,
+    ) -> Self {
+        Self {
+            inner,
+            exchange,
+            refusal,
+            stop: Box::pin(stopping.clone().cancelled_owned()),
+            stopping,
+            grace,
+            phase: Phase::Head,
+            input: Vec::new(),
+            searched: 0,
+            sent: false,
+            deadline: Box::pin(sleep_until(Instant::now() + HEAD)),
+            reader: None,
+            stall: None,
+            moved: 0,
+            unread: false,
+            linger: None,
+        }
+    }
+
+    /// Reads what has come into `input`. `Ready(0)` is the end.
+    fn fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut chunk = [0; CHUNK];
+        let mut buffer = ReadBuf::new(&mut chunk);
+        ready!(Pin::new(&mut self.inner).poll_read(cx, &mut buffer))?;
+        self.input.extend_from_slice(buffer.filled());
+        Poll::Ready(Ok(buffer.filled().len()))
+    }
+
+    /// Waits for a whole head and judges it.
+    fn read_head(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            match head::judge(&self.input, &mut self.searched) {
+                Ok(Some(head)) => {
+                    let chunked = head.framing == Framing::Chunked;
+                    self.exchange.last.store(chunked, Ordering::Release);
+                    self.exchange.handed_over.store(false, Ordering::Release);
+                    self.sent = false;
+                    self.searched = 0;
+                    self.phase = Phase::Request(match head.framing {
+                        Framing::Length(body) => body.saturating_add(head.length as u64),
+                        Framing::Chunked => u64::MAX,
+                    });
+                    return Poll::Ready(Ok(()));
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    self.phase = Phase::Refusing((self.refusal)(error), 0);
+                    return Poll::Ready(Ok(()));
+                }
+            }
+            let before = self.input.len();
+            match self.fill(cx) {
+                Poll::Ready(Ok(0)) => {
+                    self.phase = Phase::Over;
+                    return Poll::Ready(Ok(()));
+                }
+                Poll::Ready(Ok(_)) if before == 0 => {
+                    self.deadline.as_mut().reset(Instant::now() + HEAD);
+                }
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    if self.input.is_empty() && self.stop.as_mut().poll(cx).is_ready() {
+                        // A cancelled future must not be asked again.
+                        self.stop = Box::pin(CancellationToken::new().cancelled_owned());
+                        self.shorten(self.grace);
+                    }
+                    ready!(self.deadline.as_mut().poll(cx));
+                    self.phase = Phase::Over;
+                    return Poll::Ready(Ok(()));
+                }
+            }
+        }
+    }
+
+    /// Brings the deadline forward, never back.
+    fn shorten(&mut self, time: Duration) {
+        let deadline = Instant::now() + time;
+        if deadline < self.deadline.deadline() {
+            self.deadline.as_mut().reset(deadline);
+        }
+    }
+
+    /// Hands over what belongs to the request, and not a byte more.
+    fn hand_over(
+        &mut self,
+        cx: &mut Context<'_>,
+        left: u64,
+        out: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let most = usize::try_from(left)
+            .unwrap_or(usize::MAX)
+            .min(out.remaining());
+        let count = if self.input.is_empty() {
+            let mut part = ReadBuf::new(out.initialize_unfilled_to(most));
+            ready!(Pin::new(&mut self.inner).poll_read(cx, &mut part))?;
+            let count = part.filled().len();
+            out.advance(count);
+            count
+        } else {
+            let count = most.min(self.input.len());
+            let rest = self.input.split_off(count);
+            out.put_slice(&self.input);
+            self.input = rest;
+            count
+        };
+        // Chunks have no number: what is left of them stays as it is.
+        if left != u64::MAX {
+            self.phase = match left.saturating_sub(count as u64) {
+                0 => Phase::Answer,
+                left => Phase::Request(left),
+            };
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Waits until the answer is sent, and notices a caller who leaves before. `Ready(true)` is the end.
+    fn watch(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        loop {
+            if self.sent {
+                self.phase = Phase::Head;
+                self.deadline.as_mut().reset(Instant::now() + IDLE);
+                if !self.input.is_empty() {
+                    self.shorten(HEAD);
+                } else if self.stopping.is_cancelled() {
+                    self.shorten(self.grace);
+                }
+                return Poll::Ready(Ok(false));
+            }
+            if self.input.len() < MAX_HEAD
+                && let Poll::Ready(count) = self.fill(cx)?
+            {
+                if count == 0 {
+                    return Poll::Ready(Ok(true));
+                }
+                continue;
+            }
+            self.reader = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+    }
+
+    /// Sends the rest of an answer of our own.
+    fn refuse(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.unread = true;
+        while let Phase::Refusing(bytes, sent) = &mut self.phase {
+            let rest = bytes.get(*sent..).unwrap_or_default();
+            if rest.is_empty() {
+                self.phase = Phase::Over;
+                break;
+            }
+            let wrote = Pin::new(&mut self.inner).poll_write(cx, rest);
+            match wrote {
+                Poll::Ready(Ok(count @ 1..)) => *sent += count,
+                Poll::Ready(Ok(_)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    ready!(self.poll_stall(cx));
+                    return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_stall(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let stall = self
+            .stall
+            .get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + STALL)));
+        stall.as_mut().poll(cx)
+    }
+
+    /// What comes of a try to write: so many bytes, or not yet, or no longer.
+    fn wrote(
+        &mut self,
+        cx: &mut Context<'_>,
+        wrote: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        match wrote {
+            Poll::Ready(Ok(count)) => {
+                self.moved = self.moved.saturating_add(count);
+                if self.moved >= STEP {
+                    self.moved = 0;
+                    self.stall = None;
+                }
+                Poll::Ready(Ok(count))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => {
+                ready!(self.poll_stall(cx));
+                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+            }
+        }
+    }
+
+    /// Only answers of the service are sent. hyper answers by itself only what the guard would not have let through, so
+    /// this closes a connection about which the two disagree.
+    fn may_write(&self) -> io::Result<()> {
+        match self.phase {
+            Phase::Request(_) | Phase::Answer => Ok(()),
+            Phase::Head | Phase::Refusing(..) | Phase::Over => Err(io::Error::other(
+                "an answer that no request of this connection has",
+            )),
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guarded<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        out: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        loop {
+            match this.phase {
+                Phase::Head => ready!(this.read_head(cx))?,
+                Phase::Request(left) => return this.hand_over(cx, left, out),
+                Phase::Answer => {
+                    if ready!(this.watch(cx))? {
+                        return Poll::Ready(Ok(()));
+                    }
+                }
+                Phase::Refusing(..) => ready!(this.refuse(cx))?,
+                Phase::Over => return Poll::Ready(Ok(())),
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        this.may_write()?;
+        let wrote = Pin::new(&mut this.inner).poll_write(cx, bytes);
+        this.wrote(cx, wrote)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        this.may_write()?;
+        let wrote = Pin::new(&mut this.inner).poll_write_vectored(cx, parts);
+        this.wrote(cx, wrote)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    /// hyper flushes once it has written all it has.
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        ready!(Pin::new(&mut this.inner).poll_flush(cx))?;
+        this.stall = None;
+        this.moved = 0;
+        if !this.sent && this.exchange.handed_over.load(Ordering::Acquire) {
+            this.sent = true;
+            if let Some(reader) = this.reader.take() {
+                reader.wake();
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Ends our side, then reads on for a moment: closing a socket that has unread bytes would take the answer back.
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if matches!(this.phase, Phase::Request(_)) {
+            this.unread = true;
+        }
+        if this.linger.is_none() {
+            ready!(Pin::new(&mut this.inner).poll_shutdown(cx))?;
+            if !this.unread {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        let (end, left) = this
+            .linger
+            .get_or_insert_with(|| (Box::pin(sleep_until(Instant::now() + LINGER)), LINGER_BYTES));
+        let mut chunk = [0; CHUNK];
+        loop {
+            let mut buffer = ReadBuf::new(&mut chunk);
+            match Pin::new(&mut this.inner).poll_read(cx, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
+                    *left = left.saturating_sub(buffer.filled().len());
+                    if *left == 0 {
+                        return Poll::Ready(Ok(()));
+                    }
+                }
+                Poll::Ready(_) => return Poll::Ready(Ok(())),
+                Poll::Pending => {
+                    ready!(end.as_mut().poll(cx));
+                    return Poll::Ready(Ok(()));
+                }
+            }
+        }
+    }
+}
