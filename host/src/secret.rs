@@ -30,7 +30,8 @@ pub fn random_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0_u8; N];
     #[expect(
         clippy::expect_used,
-        reason = "without random bytes no secret can be made; going on would be worse"
+        clippy::disallowed_methods,
+        reason = "randomness is read here, and without random bytes no secret can be made; going on would be worse"
     )]
     getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
     bytes
@@ -42,7 +43,11 @@ pub fn random_bytes<const N: usize>() -> [u8; N] {
 ///
 /// Where the operating system has no random bytes.
 pub fn fill_random(buffer: &mut [u8]) {
-    #[expect(clippy::expect_used, reason = "as for random_bytes")]
+    #[expect(
+        clippy::expect_used,
+        clippy::disallowed_methods,
+        reason = "as for random_bytes"
+    )]
     getrandom::fill(buffer).expect("the operating system gives random bytes");
 }
 

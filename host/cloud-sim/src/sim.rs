@@ -246,6 +246,10 @@ impl CloudSim {
 }
 
 /// The client that sends events: no proxy, no redirects.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the simulated Cloud's own client"
+)]
 fn client() -> Result<reqwest::Client, reqwest::Error> {
     reqwest::Client::builder()
         .no_proxy()

@@ -41,6 +41,10 @@ pub(super) async fn answerer(args: &CommonArgs) -> anyhow::Result<Answerer> {
     if let Some(held) = HostLock::holder(&config.data_dir)? {
         // The client wants a provider even where it speaks plain HTTP. It is refused if there is one already.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the command asks its own host, not Cloud"
+        )]
         let client = reqwest::Client::builder()
             .no_proxy()
             .timeout(Duration::from_secs(10))

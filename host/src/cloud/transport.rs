@@ -54,6 +54,10 @@ impl Transport {
     pub fn new(settings: CloudSettings) -> Result<Self, TransportError> {
         // A second provider is refused, and the first one serves as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this is the client of Cloud's calls"
+        )]
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()

@@ -143,6 +143,7 @@ impl Http {
         rustls::crypto::ring::default_provider()
             .install_default()
             .ok();
+        #[expect(clippy::disallowed_methods, reason = "the tests' own client")]
         let client = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())

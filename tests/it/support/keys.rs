@@ -29,6 +29,7 @@ pub(crate) fn generated(letter: char) -> String {
 /// Random bytes.
 pub(crate) fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
+    #[expect(clippy::disallowed_methods, reason = "keys of a test")]
     getrandom::fill(&mut bytes).expect("random bytes");
     bytes
 }

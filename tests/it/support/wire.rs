@@ -46,6 +46,7 @@ impl Wire {
             .ok();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
+        #[expect(clippy::disallowed_methods, reason = "the tests' own client")]
         let client = reqwest::Client::builder()
             .no_proxy()
             .build()

@@ -35,6 +35,7 @@ pub(crate) async fn sim() -> CloudSim {
 }
 
 /// An HTTP client that follows nothing.
+#[expect(clippy::disallowed_methods, reason = "the tests' own client")]
 pub(crate) fn http() -> reqwest::Client {
     rustls::crypto::ring::default_provider()
         .install_default()
