@@ -119,7 +119,7 @@ async fn a_second_host_on_the_same_data_is_refused_and_the_first_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_operators_listener_wants_its_token_and_a_local_name() {
+async fn i47_the_operators_listener_wants_its_token_and_a_local_name() {
     use crate::support::Ask;
     let place = place();
     let host = place.serve().await;

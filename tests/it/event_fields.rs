@@ -7,7 +7,8 @@ use crate::support::event::with;
 use crate::support::{Ask, TestHost, TestInstall};
 
 on_both!(
-    a_wrong_field_is_422_and_is_named_and_a_malformed_body_is_400,
+    i18_i26_i27_i28_a_wrong_field_is_422_and_is_named,
+    i04_a_malformed_body_is_400,
     i26_i29_scopes_are_a_sorted_set_and_unknown_fields_are_taken,
 );
 
@@ -16,7 +17,7 @@ async fn dud(database: TestDatabase) -> TestHost {
     TestHost::setup().on(database).dud("kyc").start().await
 }
 
-async fn a_wrong_field_is_422_and_is_named_and_a_malformed_body_is_400(database: TestDatabase) {
+async fn i18_i26_i27_i28_a_wrong_field_is_422_and_is_named(database: TestDatabase) {
     let host = dud(database).await;
     let cloud = host.cloud("kyc").await;
     let canary = "canary-in-a-value";
@@ -74,6 +75,13 @@ async fn a_wrong_field_is_422_and_is_named_and_a_malformed_body_is_400(database:
             "{id}: the value is repeated: {problem}"
         );
     }
+    assert_eq!(host.installs().await.len(), 0, "nothing was stored");
+}
+
+async fn i04_a_malformed_body_is_400(database: TestDatabase) {
+    let host = dud(database).await;
+    let cloud = host.cloud("kyc").await;
+    let install = || TestInstall::new("1").install();
     let key = TestInstall::new("1").key;
     for (case, body) in [
         ("broken", br#"{"installed_app_id":"#.to_vec()),

@@ -96,6 +96,11 @@ impl TestHost {
         Portal::open(&self.http, &address).await
     }
 
+    /// Tells the host to stop, as a signal does.
+    pub(crate) fn begin_stop(&self) {
+        self.stopping.cancel();
+    }
+
     /// Every install, as `installs list` shows them.
     pub(crate) async fn installs(&self) -> Vec<InstallLine> {
         self.reports.installs().await.expect("the database answers")

@@ -154,25 +154,6 @@ impl Place {
         ProcessHost::start(self).await
     }
 
-    /// Starts the host with so many file descriptors, and no way to get more.
-    pub(crate) async fn serve_with_descriptors(&self, most: u32) -> ProcessHost {
-        let serve = self.command(&["serve"]);
-        let mut shell = Command::new("sh");
-        shell
-            .arg("-c")
-            .arg(format!("ulimit -n {most}; exec \"$0\" serve"))
-            .arg(serve.get_program())
-            .current_dir(self.folder.path())
-            .stdin(Stdio::null());
-        for (name, value) in serve.get_envs() {
-            match value {
-                Some(value) => shell.env(name, value),
-                None => shell.env_remove(name),
-            };
-        }
-        ProcessHost::start_command(self, shell).await
-    }
-
     /// Where its operator's listener is.
     pub(crate) fn admin_origin(&self) -> String {
         format!("http://127.0.0.1:{}", self.admin_port)

@@ -30,11 +30,7 @@ impl ProcessHost {
             .append(true)
             .open(place.log())
             .expect("a log file");
-        let child = place
-            .command(&["serve"])
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn();
+        let child = command.stdout(Stdio::null()).stderr(log).spawn();
         let mut host = Self {
             child: child.expect("airlock starts"),
             http: Http::new(&place.origin()),
@@ -154,8 +150,18 @@ impl ProcessHost {
     }
 
     /// SIGTERM, then waits for the end.
-    pub(crate) fn stop(mut self) -> ExitStatus {
+    pub(crate) fn stop(self) -> ExitStatus {
+        self.begin_stop();
+        self.ended()
+    }
+
+    /// SIGTERM, without waiting for anything.
+    pub(crate) fn begin_stop(&self) {
         self.signal("TERM");
+    }
+
+    /// Waits for the end after [`ProcessHost::begin_stop`].
+    pub(crate) fn ended(mut self) -> ExitStatus {
         let end = Instant::now() + Duration::from_mins(1);
         loop {
             if let Some(status) = self.child.try_wait().expect("a child's status") {
@@ -164,6 +170,12 @@ impl ProcessHost {
             assert!(Instant::now() < end, "the host did not stop within 60 s");
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// SIGTERM, then waits for the end.
+    pub(crate) fn stop(self) -> ExitStatus {
+        self.begin_stop();
+        self.ended()
     }
 }
 

@@ -1,0 +1,71 @@
+//! Who is counted: the peer of the connection, or whom a trusted proxy speaks for.
+
+use super::place;
+use super::raw::{Raw, RawAnswer};
+use crate::support::{Ask, ProcessHost};
+
+/// Asks for what is not there, with forwarded addresses.
+async fn ask(host: &ProcessHost, forwarded: &str) -> u16 {
+    let ask = Ask::get("/no/such/path").header("x-forwarded-for", forwarded);
+    host.http.send(ask).await.status
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i43_a_forwarded_address_is_believed_of_a_trusted_proxy_alone() {
+    for (trusted, fresh) in [("[]", 429), (r#"["127.0.0.0/8"]"#, 404)] {
+        let place = place()
+            .set("AIRLOCK_TRUSTED_PROXIES", trusted)
+            .set("AIRLOCK_RATE__UNKNOWN__PER_SECOND", "1")
+            .set("AIRLOCK_RATE__UNKNOWN__BURST", "20");
+        let host = place.serve().await;
+        let mut last = 0;
+        // One client uses its limit up. Left of what the proxy wrote stands whatever the client likes.
+        for number in 0..60 {
+            last = ask(&host, &format!("198.51.100.{number}, 203.0.113.5")).await;
+        }
+        assert_eq!(last, 429, "trusted: {trusted}");
+        // Another client of a trusted proxy is another client; of anybody else it is the same.
+        assert_eq!(ask(&host, "203.0.113.6").await, fresh, "trusted: {trusted}");
+        // RFC 7239's header is never read.
+        let ask = Ask::get("/no/such/path").header("forwarded", "for=203.0.113.7");
+        let ask = ask.header("x-forwarded-for", "203.0.113.5");
+        assert_eq!(host.http.send(ask).await.status, 429, "trusted: {trusted}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_cloud_does_not_call_from_is_reported_or_refused_and_told_once() {
+    for (mode, status) in [("report", 200), ("enforce", 404)] {
+        let place = place()
+            .set(
+                "AIRLOCK_SOURCE_ADDRESSES",
+                r#"["192.0.2.0/24", "127.0.0.9"]"#,
+            )
+            .set("AIRLOCK_SOURCE_ADDRESSES_MODE", mode);
+        let host = place.serve().await;
+        let cloud = host.cloud("kyc").await;
+        let unknown = host.http.send(Ask::get("/no/such/path")).await.expect(404);
+        for address in [&cloud.callback, &cloud.portal, &cloud.callback] {
+            let answer = host.http.send(Ask::get(address)).await;
+            assert_eq!(answer.status, status, "{mode}");
+            if status == 404 {
+                assert_eq!(answer.body, unknown.body);
+                assert_eq!(answer.lasting_headers(), unknown.lasting_headers());
+            }
+        }
+        // A wrong secret is no news.
+        host.http
+            .send(Ask::get("/api/callback/kyc/wrong"))
+            .await
+            .expect(404);
+        let mut known = Raw::connect_from(&place.origin(), [127, 0, 0, 9].into()).await;
+        let answer: RawAnswer = known.get(&cloud.callback).await.unwrap();
+        assert_eq!(answer.status, 200, "{mode}");
+        assert!(host.stop().success());
+        let log = place.log_text();
+        let told = log.matches("outside of source_addresses").count();
+        assert_eq!(told, 1, "{mode}: {log}");
+        let secret = cloud.callback.rsplit('/').next().unwrap();
+        assert!(!log.contains(secret), "the address stands in the log");
+    }
+}
