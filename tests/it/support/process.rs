@@ -171,12 +171,6 @@ impl ProcessHost {
             std::thread::sleep(Duration::from_millis(20));
         }
     }
-
-    /// SIGTERM, then waits for the end.
-    pub(crate) fn stop(self) -> ExitStatus {
-        self.begin_stop();
-        self.ended()
-    }
 }
 
 impl Drop for ProcessHost {
