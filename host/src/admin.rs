@@ -3,10 +3,12 @@
 //! `GET /health`: the process answers. `GET /ready`: it can serve, or 503 saying what is missing. Everything else wants
 //! the admin token: `GET /info` counts apps and installs, `GET /apps`, `GET /apps/{slug}`, `GET /installs` and `GET /keys`
 //! are what the operator's commands show, and what they change is posted to `/apps/{slug}/rotate-urls`, `retire-urls` and
-//! `unpin`, and to `/keys/rotate` (a hundred values at a time). Nothing of it exists on the public listener.
+//! `unpin`, and to `/keys/rotate` (a hundred values at a time). `GET /openapi.json` describes both listeners.
+//! Nothing of all this exists on the public listener.
 
 mod changes;
 mod guard;
+mod openapi;
 mod reports;
 mod routes;
 
@@ -85,6 +87,7 @@ pub fn router(parts: AdminParts) -> Router {
         .route("/installs", get(routes::installs))
         .route("/keys", get(routes::keys))
         .route("/keys/rotate", post(changes::rotate_keys))
+        .route("/openapi.json", get(openapi::show))
         .route_layer(from_fn_with_state(parts.clone(), guard::require_token));
     Router::new()
         .route("/health", get(routes::health))

@@ -106,7 +106,7 @@ async fn health_and_readiness_stand_open_and_the_rest_wants_the_token(database: 
         (StatusCode::OK, r#"{"status":"ok"}"#.to_owned())
     );
     assert_eq!(ask(&parts, "/ready", None).await.0, StatusCode::OK);
-    for path in ["/info", "/apps", "/apps/kyc", "/installs"] {
+    for path in ["/info", "/apps", "/apps/kyc", "/installs", "/openapi.json"] {
         for token in [
             None,
             Some(""),
@@ -136,6 +136,9 @@ async fn health_and_readiness_stand_open_and_the_rest_wants_the_token(database: 
         ask(&parts, "/apps/%2e%2e", Some(TOKEN)).await.0,
         StatusCode::NOT_FOUND
     );
+    let (status, document) = ask(&parts, "/openapi.json", Some(TOKEN)).await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(document.contains(r#""openapi": "3.1.0""#), "{document}");
     let (status, info) = ask(&parts, "/info", Some(TOKEN)).await;
     assert_eq!(status, StatusCode::OK);
     assert!(info.contains(r#""serving":0"#), "{info}");
