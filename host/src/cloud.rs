@@ -9,6 +9,8 @@ mod breaker;
 mod budget;
 pub mod calls;
 pub mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 pub mod meter;
 pub mod outbound;
 pub mod outside;

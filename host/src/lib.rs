@@ -15,6 +15,7 @@
 //! - [`admin`]: the operator's side: health and reports.
 //! - [`app`]: wiring: from a configuration to a host that serves.
 //! - [`cli`]: the commands.
+//! - `fuzzing`: what fuzz targets call; only with the feature of that name, and in tests.
 
 pub mod model;
 
@@ -28,16 +29,27 @@ pub mod install;
 
 pub mod cloud;
 
+#[cfg(feature = "sandbox")]
 pub mod runtime;
 
+#[cfg(feature = "sandbox")]
 pub mod intake;
 
+#[cfg(feature = "sandbox")]
 pub mod listener;
 
+#[cfg(feature = "sandbox")]
 pub mod web;
 
+#[cfg(feature = "sandbox")]
 pub mod admin;
 
+#[cfg(feature = "sandbox")]
 pub mod app;
 
+#[cfg(feature = "sandbox")]
 pub mod cli;
+
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;

@@ -20,6 +20,7 @@ const FLOORS: [&[&str]; 12] = [
     &["web", "admin"],
     &["app"],
     &["cli"],
+    &["fuzzing"],
 ];
 
 /// A file beyond this wants a seam.

@@ -17,6 +17,7 @@ use super::outbound::Outbound;
 use super::persist::{Bounds, Ended, Tried};
 use super::reply::{NoReply, Reply, no_reply, retry_after};
 use crate::install::{Installs, Tenant};
+use crate::model::InstanceId;
 
 /// Time to connect.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -145,7 +146,10 @@ impl Transport {
             .map_err(|_| NoReply::NoKey)?;
         let mut builder = self
             .client
-            .request(request.method().clone(), self.address(tenant, request))
+            .request(
+                request.method().clone(),
+                address(&self.settings, tenant.instance_id(), request),
+            )
             .header(header::AUTHORIZATION, key.bearer())
             .header(header::ACCEPT, "application/json");
         if let Some(body) = request.body() {
@@ -173,23 +177,6 @@ impl Transport {
         })
     }
 
-    /// The whole address: base, encoded segments, the guest's query, and the tenant's own instance last.
-    fn address(&self, tenant: &Tenant, request: &Outbound) -> Url {
-        let mut url = self.settings.api_url.clone();
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend(request.path().segments());
-        }
-        let with_instance = !request.is_alerts() || self.settings.instance_id_on_alerts;
-        if with_instance || !request.pairs().is_empty() {
-            let mut query = url.query_pairs_mut();
-            query.extend_pairs(request.pairs());
-            if with_instance {
-                query.append_pair("instance_id", tenant.instance_id().as_str());
-            }
-        }
-        url
-    }
-
     /// What a reply means for the call, for the install and for the breaker.
     async fn judge(
         &self,
@@ -207,6 +194,23 @@ impl Transport {
         installs.note_answered(tenant);
         reply.judge(request.writes())
     }
+}
+
+/// The whole address: base, encoded segments, the guest's query, and the tenant's own instance last.
+pub(super) fn address(settings: &CloudSettings, instance: &InstanceId, request: &Outbound) -> Url {
+    let mut url = settings.api_url.clone();
+    if let Ok(mut segments) = url.path_segments_mut() {
+        segments.pop_if_empty().extend(request.path().segments());
+    }
+    let with_instance = !request.is_alerts() || settings.instance_id_on_alerts;
+    if with_instance || !request.pairs().is_empty() {
+        let mut query = url.query_pairs_mut();
+        query.extend_pairs(request.pairs());
+        if with_instance {
+            query.append_pair("instance_id", instance.as_str());
+        }
+    }
+    url
 }
 
 /// The call's time ended while Cloud was waited for.

@@ -31,10 +31,6 @@ pub const MAX_HANDLES: usize = 1_000;
 pub const MAX_RESOURCES: usize = 1_000;
 /// Bytes that one call of `wasi:random` may ask for.
 pub const MAX_RANDOM_BYTES: u64 = 64 * 1024;
-/// Headers of one answer.
-pub const MAX_HEADERS: usize = 64;
-/// Bytes of all header names and values of one answer.
-pub const MAX_HEADER_BYTES: usize = 16 * 1024;
 
 /// Limits of one kind of call.
 #[derive(Debug, Clone, PartialEq, Eq)]

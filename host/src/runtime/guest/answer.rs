@@ -1,18 +1,8 @@
 //! What a guest answers, checked on the way out. A guest can't set a cookie, loosen a policy, redirect a browser or
 //! smuggle a header.
 
-use super::{CallFailure, Failed, GuestResponse};
+use super::{CallFailure, Failed, GuestResponse, headers};
 use crate::runtime::host::bindings::blnk::app::http_types::Response;
-use crate::runtime::limits::{MAX_HEADER_BYTES, MAX_HEADERS};
-
-/// Headers that a guest may set. The rest is the host's; a header that is not listed is dropped.
-const ALLOWED: [&str; 5] = [
-    "content-type",
-    "content-language",
-    "etag",
-    "last-modified",
-    "content-disposition",
-];
 
 /// Takes an answer whose status, headers and size are sound.
 pub(super) fn checked(response: Response, max_body: usize) -> Result<GuestResponse, Failed> {
@@ -31,59 +21,15 @@ pub(super) fn checked(response: Response, max_body: usize) -> Result<GuestRespon
             body.len()
         ));
     }
-    if headers.len() > MAX_HEADERS {
-        return refused(format!(
-            "there are {} headers; there may be {MAX_HEADERS}",
-            headers.len()
-        ));
-    }
-    let size: usize = headers
-        .iter()
-        .map(|(name, value)| name.len().saturating_add(value.len()))
-        .sum();
-    if size > MAX_HEADER_BYTES {
-        return refused(format!(
-            "the headers have {size} bytes; they may have {MAX_HEADER_BYTES}"
-        ));
-    }
-    let mut allowed: Vec<(String, String)> = Vec::new();
-    for (index, (name, value)) in headers.into_iter().enumerate() {
-        // Also those that will be dropped: a broken one means a broken or hostile guest.
-        if !is_token(&name) || !is_value(&value) {
-            return refused(format!(
-                "header {index} has a name or a value with characters that are not allowed"
-            ));
-        }
-        let name = name.to_ascii_lowercase();
-        if !ALLOWED.contains(&name.as_str()) {
-            continue;
-        }
-        if allowed.iter().any(|(other, _)| *other == name) {
-            return refused(format!("the header {name} stands there twice"));
-        }
-        allowed.push((name, value));
-    }
+    let headers = match headers::allowed(headers) {
+        Ok(headers) => headers,
+        Err(reason) => return refused(reason),
+    };
     Ok(GuestResponse {
         status,
-        headers: allowed,
+        headers,
         body,
     })
-}
-
-/// A header's name after RFC 9110.
-fn is_token(name: &str) -> bool {
-    !name.is_empty()
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
-}
-
-/// A header's value: visible ASCII, spaces and tabs between.
-fn is_value(value: &str) -> bool {
-    value
-        .bytes()
-        .all(|byte| byte.is_ascii_graphic() || byte == b' ' || byte == b'\t')
-        && value.trim() == value
 }
 
 #[cfg(test)]

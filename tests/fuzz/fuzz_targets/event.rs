@@ -1,0 +1,4 @@
+//! Fuzzes `fuzzing::event` of the host.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| airlock_host::fuzzing::event(data));

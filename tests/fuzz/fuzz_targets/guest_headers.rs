@@ -1,0 +1,4 @@
+//! Fuzzes `fuzzing::guest_headers` of the host.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| airlock_host::fuzzing::guest_headers(data));
