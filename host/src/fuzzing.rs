@@ -92,7 +92,8 @@ pub fn token(data: &[u8]) {
 static SEALED: LazyLock<Option<(Keyring, SealedBlob)>> = LazyLock::new(|| {
     let roots = SecretList::parse('k', &SecretList::generate('k', 1)).ok()?;
     let keyring = Keyring::new(roots).ok()?;
-    let blob = keyring.seal_value(&PLACE, b"blnk_test_key");
+    keyring.grant(keyring.newest_id(), 1);
+    let blob = keyring.permit().ok()?.seal_value(&PLACE, b"blnk_test_key");
     Some((keyring, blob))
 });
 

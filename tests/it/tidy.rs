@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::support::packages::root;
 
 /// The floors of the host, lowest first. Two on one line may not name each other.
-const FLOORS: [&[&str]; 12] = [
+const FLOORS: [&[&str]; 13] = [
     &["model"],
     &["config"],
     &["secret"],

@@ -224,7 +224,10 @@ fn which(system: &System<'_>, key: &ApiKey) -> usize {
     let keyring = &system.world.keyring;
     let found = (0..KEYS).find(|number| {
         let known = ApiKey::parse(api_key(*number).into()).expect("a key");
-        keyring.matches_key(&keyring.fingerprint_key(&known), key)
+        // Nothing of it is stored, so it needs no count.
+        keyring.grant(keyring.newest_id(), 1);
+        let permit = keyring.permit().expect("a use");
+        keyring.matches_key(&permit.fingerprint_key(&known), key)
     });
     found.expect("a key that was told")
 }

@@ -143,6 +143,7 @@ impl System<'_> {
             Ok(Receipt::Known) => Outcome::Known,
             Err(ReceiveError::Refused(_)) => Outcome::Refused,
             Err(ReceiveError::TooManyPending) => Outcome::Full,
+            Err(ReceiveError::Keys(error)) => panic!("the keys: {error:?}"),
             Err(ReceiveError::Store(error)) => panic!("the database: {error:?}"),
         }
     }

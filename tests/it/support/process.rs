@@ -30,7 +30,11 @@ impl ProcessHost {
             .append(true)
             .open(place.log())
             .expect("a log file");
-        let child = command.stdout(Stdio::null()).stderr(log).spawn();
+        let child = place
+            .command(&["serve"])
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn();
         let mut host = Self {
             child: child.expect("airlock starts"),
             http: Http::new(&place.origin()),
@@ -132,11 +136,6 @@ impl ProcessHost {
             found.any(|line| line["status"] == status).then_some(())
         })
         .await;
-    }
-
-    /// The process.
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
     }
 
     pub(crate) fn token(&self) -> &str {

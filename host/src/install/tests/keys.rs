@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::install::*;
 use crate::config::DatabaseUrl;
+use crate::install::*;
 use crate::model::{InstallId, ManualClock, Slug, UnixMillis};
 use crate::secret::{Keyring, SecretList};
 use crate::store::installs::{Proof, Status};
@@ -228,7 +228,10 @@ async fn k2_what_does_not_open_is_marked_or_told_and_stops_nothing_else() {
     };
     assert_eq!(status("a"), Status::Active);
     assert_eq!(status("b"), Status::KeyUnreadable);
-    assert!(installs.live().find(&id("b")).unwrap().is_none(), "its sessions end");
+    assert!(
+        installs.live().find(&id("b")).unwrap().is_none(),
+        "its sessions end"
+    );
     let error = installs
         .exchange_keys(keyring(&[&new]))
         .await

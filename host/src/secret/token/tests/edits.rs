@@ -13,10 +13,10 @@ struct Kinds {
 
 impl Kinds {
     fn new() -> Self {
-        let signer = Signer(Arc::new(vec![
+        let signer = Signer(Arc::new(ArcSwap::from_pointee(vec![
             key("k2", b"fedcba9876543210fedcba9876543210"),
             key("k1", b"0123456789abcdef0123456789abcdef"),
-        ]));
+        ])));
         let mut claims = claims();
         claims.user = Some(UserId::parse("user_1").unwrap());
         let launch = signer.issue_launch(&claims, NOW).as_str().to_owned();
