@@ -1,4 +1,4 @@
-//! A PostgreSQL that goes away and comes back, and one that can't be used at all.
+//! A `PostgreSQL` that goes away and comes back, and one that can't be used at all.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Two hosts on one PostgreSQL: what one commits holds for the other one within a second, and nothing is done twice.
+//! Two hosts on one `PostgreSQL`: what one commits holds for the other one within a second, and nothing is done twice.
 
 use std::time::Duration;
 

@@ -35,7 +35,7 @@ pub async fn follow(installs: Installs, endpoints: Endpoints, stopping: Cancella
     follower.installs.live().compared(Instant::now());
     while !stopping.is_cancelled() {
         let look = timeout(PATIENCE, follower.look()).await;
-        follower.report(look.unwrap_or_else(|_| Err(StoreError::Late.into())));
+        follower.report(&look.unwrap_or_else(|_| Err(StoreError::Late.into())));
         tokio::select! {
             () = stopping.cancelled() => break,
             () = follower.watch.wait(LOOK) => {}
@@ -68,8 +68,8 @@ impl Follower {
     }
 
     /// Says it once when looking begins to fail, and once when that is over.
-    fn report(&mut self, look: Result<(), EndpointsError>) {
-        match &look {
+    fn report(&mut self, look: &Result<(), EndpointsError>) {
+        match look {
             Ok(()) if self.failing => info!("What other hosts change is seen again"),
             Err(error) if !self.failing => warn!(
                 error = error as &dyn std::error::Error,

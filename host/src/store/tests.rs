@@ -172,8 +172,8 @@ async fn each_connection_to_a_file_is_set_as_it_must_be() {
         ("busy_timeout", "5000"),
     ] {
         let mut tx = database.write().await.unwrap();
-        let text = format!("select cast({pragma} as text) from pragma_{pragma}");
-        let row = sqlx::query(sqlx::AssertSqlSafe(text)).fetch_one(&mut *tx);
+        let question = format!("select cast({pragma} as text) from pragma_{pragma}");
+        let row = sqlx::query(sqlx::AssertSqlSafe(question)).fetch_one(&mut *tx);
         // The column of `busy_timeout` has a name of its own.
         let value: String = match row.await {
             Ok(row) => row.get(0),
