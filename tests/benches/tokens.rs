@@ -98,7 +98,10 @@ fn sealed() {
     };
     let text = format!("blnk_{}", "0123456789abcdef".repeat(4));
     let key = ApiKey::parse(text.clone().into()).expect("a key");
-    let blob = keyring.seal(&owner, &key);
+    // Counting uses is the database's work, and is not measured here.
+    keyring.grant(keyring.newest_id(), u64::MAX / 2);
+    let seal = || keyring.permit().expect("a counted use").seal(&owner, &key);
+    let blob = seal();
     // As many bytes of associated data as the row's own fields have with their lengths.
     let associated = [7_u8; 160];
     let (secret, nonce) = ([9_u8; 32], Nonce::from([3_u8; 12]));
@@ -115,7 +118,7 @@ fn sealed() {
         opening
             .time(|| keyring.open(&owner, &blob))
             .expect("a sealed key");
-        sealing.time(|| keyring.seal(&owner, &key));
+        sealing.time(seal);
         let payload = Payload {
             msg: sealed.as_slice(),
             aad: &associated,
