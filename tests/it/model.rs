@@ -161,6 +161,8 @@ fn run(world: World, sequences: u32, seed: u8) {
         cases: sequences,
         failure_persistence: None,
         max_shrink_iters: 4000,
+        // A step that has nothing to work on is drawn again; in a run of hours that happens often.
+        max_local_rejects: u32::MAX,
         ..Config::default()
     };
     let seed = if long::is_wanted() {
