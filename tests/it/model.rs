@@ -24,6 +24,9 @@ use self::seen::Seen;
 use self::step::{Lives, Step};
 use self::system::System;
 use self::world::World;
+use airlock_host::config::DatabaseUrl;
+use airlock_test_database::TestDatabase;
+
 use crate::support::{keys, long};
 
 const SEQUENCES: u32 = 300;
@@ -206,4 +209,16 @@ fn w3_random_sequences_end_as_the_reference_says_on_sqlite() {
         STEPS.end(),
         begun.elapsed().as_secs_f32()
     );
+}
+
+#[test]
+fn w3_random_sequences_end_as_the_reference_says_on_postgres() {
+    let database = TestDatabase::postgres();
+    let url = DatabaseUrl::parse(database.url()).expect("an address");
+    let sequences = if long::is_wanted() {
+        SEQUENCES_LONG / 10
+    } else {
+        SEQUENCES / 20
+    };
+    run(World::on(url, None), sequences, 0);
 }

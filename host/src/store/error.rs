@@ -71,7 +71,9 @@ impl From<sqlx::migrate::MigrateError> for OpenError {
 
 /// What to try, by the kind of failure: `SQLite`'s primary result code, where it is `SQLite`'s.
 fn advice(error: &sqlx::Error) -> &'static str {
-    let code = error.as_database_error().and_then(|error| error.code());
+    let code = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code);
     let code = code.and_then(|code| code.parse::<u32>().ok());
     match code.map(|code| code & 0xff) {
         Some(11 | 26) => {
