@@ -74,7 +74,8 @@ async fn main() {
     let loaded = events(&cloud, &app, EVENTS).await;
     stop.store(true, Ordering::Relaxed);
     callers.join_all().await;
-    let rate = calls.load(Ordering::Relaxed) as f64 / begun.elapsed().as_secs_f64();
+    let answered = u32::try_from(calls.load(Ordering::Relaxed)).expect("some thousands");
+    let rate = f64::from(answered) / begun.elapsed().as_secs_f64();
 
     line("bare commit of one row, synced", &commits);
     line("event, the host alone", &alone);

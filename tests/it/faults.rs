@@ -22,7 +22,7 @@ fn place() -> Place {
 
 /// The answer of a host whose database does not take the event.
 #[track_caller]
-fn assert_come_again(answer: Answer) {
+fn assert_come_again(answer: &Answer) {
     let again: u32 = answer
         .header("retry-after")
         .expect("Retry-After")
@@ -67,8 +67,8 @@ async fn r3_on_a_full_disk_events_are_put_off_and_taken_when_there_is_room() {
 
     limit_files(&host, "4096");
     for _ in 0..3 {
-        assert_come_again(cloud.event(&second.install()).await);
-        assert_come_again(cloud.event(&first.uninstall()).await);
+        assert_come_again(&cloud.event(&second.install()).await);
+        assert_come_again(&cloud.event(&first.uninstall()).await);
     }
     assert_eq!(installs(&host).await, before);
     // What was answered before is answered again: nothing is written for it.
@@ -96,7 +96,7 @@ async fn i34_w1_while_another_program_locks_the_database_events_are_put_off_in_t
     let mut locker = database::connect(&place.data()).await;
     locker.execute("begin immediate").await.unwrap();
     let begun = Instant::now();
-    assert_come_again(cloud.event(&install.install()).await);
+    assert_come_again(&cloud.event(&install.install()).await);
     let waited = begun.elapsed();
     assert!(waited < CLOUD_WAITS, "{waited:?}");
     assert!(
