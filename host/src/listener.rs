@@ -11,6 +11,7 @@ mod accept;
 mod block;
 mod connection;
 mod head;
+mod pace;
 mod seats;
 mod stream;
 

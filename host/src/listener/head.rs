@@ -90,10 +90,9 @@ fn parse(head: &[u8]) -> Result<Framing, HeadError> {
     let mut request = httparse::Request::new(&mut headers);
     match request.parse(head) {
         Ok(httparse::Status::Complete(length)) if length == head.len() => {}
-        Ok(_) => return Err(HeadError::Malformed),
         Err(httparse::Error::TooManyHeaders) => return Err(HeadError::TooLarge),
         Err(httparse::Error::Version) => return Err(HeadError::Version),
-        Err(_) => return Err(HeadError::Malformed),
+        Ok(_) | Err(_) => return Err(HeadError::Malformed),
     }
     let method = request.method.unwrap_or_default();
     let target = request.path.unwrap_or_default();

@@ -15,18 +15,12 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::head::{self, Framing, HeadError, MAX_HEAD};
+use super::pace::{Linger, Pace};
 
 /// How long a head may take, from its first byte or from the beginning of the connection (I08, I09).
 const HEAD: Duration = Duration::from_secs(5);
 /// How long a connection may be idle between two requests.
 const IDLE: Duration = Duration::from_secs(30);
-/// In this time a reader must take [`STEP`] bytes, or all there is (I11).
-const STALL: Duration = Duration::from_secs(10);
-const STEP: usize = 16 * 1024;
-/// How long, and for how many bytes, a connection is read on after its last answer, so that the answer is not lost in a
-/// reset.
-const LINGER: Duration = Duration::from_secs(2);
-const LINGER_BYTES: usize = 1024 * 1024;
 const CHUNK: usize = 4 * 1024;
 
 /// What the guard and the service of one connection tell each other.
@@ -81,11 +75,10 @@ pub(super) struct Guarded<S> {
     /// When the head must be whole.
     deadline: Pin<Box<Sleep>>,
     reader: Option<Waker>,
-    stall: Option<Pin<Box<Sleep>>>,
-    moved: usize,
+    pace: Pace,
     /// Bytes may be unread, so the connection must not be closed at once.
     unread: bool,
-    linger: Option<(Pin<Box<Sleep>>, usize)>,
+    linger: Option<Linger>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
@@ -109,8 +102,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
             sent: false,
             deadline: Box::pin(sleep_until(Instant::now() + HEAD)),
             reader: None,
-            stall: None,
-            moved: 0,
+            pace: Pace::default(),
             unread: false,
             linger: None,
         }
@@ -249,47 +241,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
                 break;
             }
             let wrote = Pin::new(&mut self.inner).poll_write(cx, rest);
-            match wrote {
-                Poll::Ready(Ok(count @ 1..)) => *sent += count,
-                Poll::Ready(Ok(_)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => {
-                    ready!(self.poll_stall(cx));
-                    return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-                }
+            match ready!(self.pace.judge(cx, wrote))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                count => *sent += count,
             }
         }
         Poll::Ready(Ok(()))
-    }
-
-    fn poll_stall(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let stall = self
-            .stall
-            .get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + STALL)));
-        stall.as_mut().poll(cx)
-    }
-
-    /// What comes of a try to write: so many bytes, or not yet, or no longer.
-    fn wrote(
-        &mut self,
-        cx: &mut Context<'_>,
-        wrote: Poll<io::Result<usize>>,
-    ) -> Poll<io::Result<usize>> {
-        match wrote {
-            Poll::Ready(Ok(count)) => {
-                self.moved = self.moved.saturating_add(count);
-                if self.moved >= STEP {
-                    self.moved = 0;
-                    self.stall = None;
-                }
-                Poll::Ready(Ok(count))
-            }
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Pending => {
-                ready!(self.poll_stall(cx));
-                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
-            }
-        }
     }
 
     /// Only answers of the service are sent. hyper answers by itself only what the guard would not have let through, so
@@ -336,7 +293,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         let this = self.get_mut();
         this.may_write()?;
         let wrote = Pin::new(&mut this.inner).poll_write(cx, bytes);
-        this.wrote(cx, wrote)
+        this.pace.judge(cx, wrote)
     }
 
     fn poll_write_vectored(
@@ -347,7 +304,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         let this = self.get_mut();
         this.may_write()?;
         let wrote = Pin::new(&mut this.inner).poll_write_vectored(cx, parts);
-        this.wrote(cx, wrote)
+        this.pace.judge(cx, wrote)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -358,8 +315,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         ready!(Pin::new(&mut this.inner).poll_flush(cx))?;
-        this.stall = None;
-        this.moved = 0;
+        this.pace.rest();
         if !this.sent && this.exchange.handed_over.load(Ordering::Acquire) {
             this.sent = true;
             if let Some(reader) = this.reader.take() {
@@ -381,25 +337,76 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
                 return Poll::Ready(Ok(()));
             }
         }
-        let (end, left) = this
-            .linger
-            .get_or_insert_with(|| (Box::pin(sleep_until(Instant::now() + LINGER)), LINGER_BYTES));
-        let mut chunk = [0; CHUNK];
-        loop {
-            let mut buffer = ReadBuf::new(&mut chunk);
-            match Pin::new(&mut this.inner).poll_read(cx, &mut buffer) {
-                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
-                    *left = left.saturating_sub(buffer.filled().len());
-                    if *left == 0 {
-                        return Poll::Ready(Ok(()));
-                    }
-                }
-                Poll::Ready(_) => return Poll::Ready(Ok(())),
-                Poll::Pending => {
-                    ready!(end.as_mut().poll(cx));
-                    return Poll::Ready(Ok(()));
-                }
-            }
-        }
+        let linger = this.linger.get_or_insert_with(Linger::begin);
+        linger.poll(cx, &mut this.inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+
+    use super::*;
+
+    fn guarded() -> (Guarded<DuplexStream>, DuplexStream, Arc<Exchange>) {
+        let (ours, theirs) = duplex(64 * 1024);
+        let exchange = Arc::new(Exchange::default());
+        let refusal: RefusalBytes = Arc::new(|error| format!("{error:?}").into_bytes());
+        let stopping = CancellationToken::new();
+        let guarded = Guarded::new(ours, exchange.clone(), refusal, stopping, Duration::ZERO);
+        (guarded, theirs, exchange)
+    }
+
+    const REQUEST: &[u8] = b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\nab";
+
+    #[tokio::test]
+    async fn a_second_request_is_kept_back_until_the_answer_is_sent() {
+        let (mut guarded, mut client, exchange) = guarded();
+        client.write_all(&REQUEST.repeat(2)).await.unwrap();
+        let mut seen = vec![0; REQUEST.len()];
+        guarded.read_exact(&mut seen).await.unwrap();
+        assert_eq!(seen, REQUEST);
+        let early = tokio::time::timeout(Duration::from_millis(50), guarded.read(&mut seen));
+        assert!(early.await.is_err(), "more came before the answer");
+        guarded.write_all(b"answer").await.unwrap();
+        exchange.finish();
+        guarded.flush().await.unwrap();
+        guarded.read_exact(&mut seen).await.unwrap();
+        assert_eq!(seen, REQUEST);
+    }
+
+    #[tokio::test]
+    async fn what_answers_no_request_is_not_sent() {
+        let (mut guarded, mut client, exchange) = guarded();
+        guarded.write_all(b"HTTP/1.1 400 Bad").await.unwrap_err();
+        client.write_all(REQUEST).await.unwrap();
+        let mut seen = vec![0; REQUEST.len()];
+        guarded.read_exact(&mut seen).await.unwrap();
+        guarded.write_all(b"answer").await.unwrap();
+        exchange.finish();
+        guarded.flush().await.unwrap();
+        // The next head is waited for, so the answer is over.
+        let wait = tokio::time::timeout(Duration::from_millis(50), guarded.read(&mut seen));
+        assert!(wait.await.is_err());
+        guarded
+            .write_all(b"HTTP/1.1 408 Request")
+            .await
+            .unwrap_err();
+        drop(guarded);
+        let mut answer = Vec::new();
+        client.read_to_end(&mut answer).await.unwrap();
+        assert_eq!(answer, b"answer");
+    }
+
+    #[tokio::test]
+    async fn a_refused_head_is_answered_by_us_and_hyper_sees_the_end() {
+        let (mut guarded, mut client, _) = guarded();
+        client.write_all(b"no request\r\n\r\n").await.unwrap();
+        let mut seen = [0; 16];
+        assert_eq!(guarded.read(&mut seen).await.unwrap(), 0);
+        drop(guarded);
+        let mut answer = Vec::new();
+        client.read_to_end(&mut answer).await.unwrap();
+        assert_eq!(answer, b"Malformed");
     }
 }

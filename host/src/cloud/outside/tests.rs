@@ -57,6 +57,10 @@ impl Lookup for Fixed {
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the resolver under test is the client's"
+)]
 fn client(lookup: impl Lookup) -> reqwest::Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
@@ -229,6 +233,7 @@ async fn w7_h37_no_spelling_of_an_inner_address_reaches_the_trap() {
     let lookup = Fixed::default();
     let client = client(lookup.clone());
     // The trap works, and a plain client falls for it.
+    #[expect(clippy::disallowed_methods, reason = "the control of the test")]
     let plain = reqwest::Client::builder().no_proxy().build().unwrap();
     let bait = format!("https://127.0.0.1:{}/", trap.port);
     assert!(
