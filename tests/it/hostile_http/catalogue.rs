@@ -125,12 +125,15 @@ I50 upgrades, expectations, trailers
 ";
 
 /// A case: its id, what it does, and files with tests.
-fn cases() -> Vec<(
+type Case = (
     &'static str,
     &'static str,
     Vec<(&'static str, &'static str)>,
-)> {
-    let mut cases: Vec<(_, _, Vec<_>)> = Vec::new();
+);
+
+/// The table, read.
+fn cases() -> Vec<Case> {
+    let mut cases: Vec<Case> = Vec::new();
     for line in CATALOGUE.lines() {
         if let Some(shown) = line.strip_prefix("    ") {
             let (file, test) = shown.split_once(": ").expect("a file and a test");

@@ -6,7 +6,7 @@ use sqlx::Connection as _;
 
 use super::place;
 use super::raw::Raw;
-use crate::support::{Ask, Place, ProcessHost, TestHost, TestInstall, database, poll};
+use crate::support::{Ask, ProcessHost, TestHost, TestInstall, database, poll};
 
 /// Ids and states of the installs, in order.
 async fn lines(host: &ProcessHost) -> Vec<(String, String)> {
@@ -43,10 +43,10 @@ async fn i24_a_fresh_key_after_a_cancelled_install_is_a_second_attempt_that_prov
     cloud.event(&live.install()).await.expect(200);
     let active = async || {
         let installs = host.installs().await;
-        let mut active = installs.iter().filter(|line| line.status == "active");
-        let line = active.next()?;
-        assert!(active.next().is_none());
-        Some(line.api_key_prefix.clone())
+        let mut found = installs.iter().filter(|line| line.status == "active");
+        let first = found.next()?;
+        assert!(found.next().is_none());
+        Some(first.api_key_prefix.clone())
     };
     let prefix = poll::until("the second key is active", active).await;
     assert!(live.key.starts_with(&prefix), "{prefix}");
@@ -150,7 +150,7 @@ async fn i35_a_client_that_leaves_before_the_answer_leaves_all_or_nothing() {
     let stored = lines(&host).await;
     for (id, status) in &stored {
         let number: usize = id.trim_start_matches("instapp_").parse().unwrap();
-        assert!(number % 2 == 0, "{id} was stored from half a body");
+        assert!(number.is_multiple_of(2), "{id} was stored from half a body");
         assert_eq!(status, "pending", "{id}");
     }
     for number in 0..40 {
@@ -164,7 +164,7 @@ async fn i35_a_client_that_leaves_before_the_answer_leaves_all_or_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn i36_an_event_whose_answer_a_kill_took_is_answered_when_it_comes_again() {
-    let place: Place = place();
+    let place = place();
     let host = place.serve().await;
     let cloud = host.cloud("kyc").await;
     let event = TestInstall::new("1").install();
