@@ -27,6 +27,7 @@ mod kyc;
 mod launch;
 mod lifecycle;
 mod model;
+mod outbound;
 mod packages;
 mod proof;
 mod rotation;

@@ -8,6 +8,7 @@ use std::time::Instant;
 use anyhow::bail;
 
 use crate::step::{self, program};
+use crate::{fuzz, schemathesis};
 
 /// A step and what it is called.
 struct LongStep {
@@ -16,10 +17,20 @@ struct LongStep {
 }
 
 /// In the order in which they run.
-const STEPS: &[LongStep] = &[LongStep {
-    title: "Rust tests at their full length",
-    run: rust_tests,
-}];
+const STEPS: &[LongStep] = &[
+    LongStep {
+        title: "Rust tests at their full length",
+        run: rust_tests,
+    },
+    LongStep {
+        title: "random requests",
+        run: schemathesis::long,
+    },
+    LongStep {
+        title: "fuzzing",
+        run: fuzz::run,
+    },
+];
 
 /// Runs every step, whatever became of the one before, and fails in the end if any did.
 pub(crate) fn run() -> anyhow::Result<()> {

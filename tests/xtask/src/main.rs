@@ -5,7 +5,9 @@
 
 mod bench;
 mod check;
+mod fuzz;
 mod long;
+mod schemathesis;
 mod setup;
 mod step;
 mod test;

@@ -20,6 +20,7 @@ pub(crate) fn for_tests() -> anyhow::Result<()> {
     debian_tool("chromium", &["chromium"], "Chromium")?;
     postgres()?;
     debian_tool("strace", &["strace"], "strace")?;
+    python()?;
     let mut npm = program("npm", &["ci", "--no-audit", "--no-fund"]);
     npm.current_dir(root().join("tests/browser"));
     run("installing the browser tests' one library", npm)
@@ -62,6 +63,21 @@ pub(crate) fn cargo_deny() -> anyhow::Result<()> {
     run(
         "building cargo-deny (once, some minutes)",
         program("cargo", &arguments),
+    )
+}
+
+/// Python, with what makes a place for its packages: Debian keeps that apart.
+fn python() -> anyhow::Result<()> {
+    let there = Command::new("python3")
+        .args(["-c", "import ensurepip, venv"])
+        .output();
+    if there.is_ok_and(|output| output.status.success()) {
+        return Ok(());
+    }
+    install(
+        "python3",
+        &["python3", "python3-venv"],
+        "Python 3.10 or newer",
     )
 }
 

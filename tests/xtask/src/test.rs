@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, ensure};
 
-use crate::setup;
 use crate::step::{self, program};
+use crate::{schemathesis, setup};
 
 /// Sets up, builds, runs every test.
 pub(crate) fn run() -> anyhow::Result<()> {
@@ -24,6 +24,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         "examples in the documentation",
         program("cargo", &["test", "--workspace", "--doc"]),
     )?;
+    schemathesis::short()?;
     let mut browser = program("node", &["--test", "--test-concurrency=1"]);
     browser.args(browser_tests()?);
     step::run("browser tests", browser)
