@@ -14,8 +14,11 @@ use std::sync::LazyLock;
 
 use crate::install::Event;
 use crate::model::{AppId, InstallId, InstanceId, UnixMillis};
+#[cfg(feature = "sandbox")]
+use crate::runtime::guest_headers as headers;
 use crate::secret::{Keyring, LaunchClaims, SealedBlob, SecretList, SessionId, Signer};
 
+#[cfg(not(feature = "sandbox"))]
 #[path = "runtime/guest/headers.rs"]
 mod headers;
 

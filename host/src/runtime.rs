@@ -50,6 +50,8 @@ mod testing;
 mod tests;
 
 pub use check::check_package;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use guest::headers as guest_headers;
 pub use guest::{CallFailure, Delivery, GuestRequest, GuestResponse, GuestSession, HookOutcome};
 pub use limits::{CallLimits, Limits};
 pub use manifest::Manifest;

@@ -1,4 +1,4 @@
-//! The description of both listeners (OpenAPI 3.1), kept by hand in `openapi.json`. A test holds it against the routers.
+//! The description of both listeners (`OpenAPI` 3.1), kept by hand in `openapi.json`. A test holds it against the routers.
 
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};

@@ -209,7 +209,7 @@ impl Bound {
     /// A guest that may not read learns no more than that nobody knows.
     async fn settle(&self, request: &Outbound, ended: Ended) -> Result<String, CloudError> {
         match (&ended.result, request.reference()) {
-            (Err(CloudError::OutcomeUnknown(_)), _) | (Ok(_), _) | (Err(_), None) => ended.result,
+            (Err(CloudError::OutcomeUnknown(_)) | Ok(_), _) | (Err(_), None) => ended.result,
             (Err(_), Some(_)) if !ended.in_doubt => ended.result,
             (Err(_), Some(reference)) => {
                 if self.policy.grants.check(Permission::DataRead).is_err() {

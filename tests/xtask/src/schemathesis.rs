@@ -1,4 +1,4 @@
-//! Random requests to a running host, made from its OpenAPI document by schemathesis, a program in Python that goes into an
+//! Random requests to a running host, made from its `OpenAPI` document by schemathesis, a program in Python that goes into an
 //! ignored folder.
 
 use std::path::{Path, PathBuf};
