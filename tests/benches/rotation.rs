@@ -24,7 +24,8 @@ async fn main() {
     let whole = std::env::args().any(|argument| argument == "--bench");
     let rows = if whole { 10_000 } else { 300 };
     let folder = tempfile::tempdir().unwrap();
-    let database = Database::open(&DatabaseUrl::Sqlite(folder.path().join("bench.db")));
+    let url = DatabaseUrl::Sqlite(folder.path().join("bench.db"));
+    let database = Database::open(&url);
     let (old, new) = (generated(1), generated(2));
     let keyring = |list: &str| Keyring::new(SecretList::parse('k', &list.into()).unwrap()).unwrap();
     let clock = Arc::new(SystemClock::new());

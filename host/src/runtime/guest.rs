@@ -17,7 +17,7 @@ use super::plugin::{Plugin, quote_lines};
 use super::record::CallRecord;
 
 mod answer;
-pub(super) mod headers;
+pub(crate) mod headers;
 
 /// Names the portal session that asks; opens nothing.
 #[derive(Debug, Clone)]
