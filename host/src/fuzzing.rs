@@ -206,7 +206,9 @@ pub fn guest_headers(data: &[u8]) {
 mod tests {
     use super::*;
 
-    const TARGETS: [(&str, fn(&[u8])); 5] = [
+    type Target = fn(&[u8]);
+
+    const TARGETS: [(&str, Target); 5] = [
         ("cloud_path", cloud_path),
         ("event", event),
         ("guest_headers", guest_headers),

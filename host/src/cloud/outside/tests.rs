@@ -289,7 +289,7 @@ async fn w7_h37_no_spelling_of_an_inner_address_reaches_the_trap() {
 
 fn is_refusal(error: &(dyn std::error::Error + 'static)) -> bool {
     std::iter::successors(Some(error), |error| error.source())
-        .any(|error| error.is::<NoPublicAddress>())
+        .any(<dyn std::error::Error>::is::<NoPublicAddress>)
 }
 
 #[tokio::test]

@@ -72,7 +72,7 @@ impl Trial {
     }
 }
 
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 #[tokio::test(start_paused = true)]
 async fn w8_what_is_idempotent_is_tried_three_times_with_full_jitter() {
