@@ -19,6 +19,7 @@ mod events;
 mod exchange;
 mod faults;
 mod headers;
+mod hooks;
 mod hostile_http;
 mod kill_keeps;
 mod kill_rounds;

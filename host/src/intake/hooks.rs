@@ -15,14 +15,17 @@ use crate::store::outbox::{Kind, Work};
 const HOOK_LIFE: Duration = Duration::from_hours(24);
 
 impl Intake {
-    /// Tells a guest that it was installed, unless it has ended meanwhile.
+    /// Tells a guest that it was installed, unless it has ended meanwhile; while its key is refused, that waits.
     pub(super) async fn tell_installed(&self, work: &Work) -> Result<(), StoreError> {
         let parts = &self.0.parts;
         let Some(tenant) = parts.installs.stored(&work.install, work.attempt).await? else {
             return self.finish(work).await;
         };
-        if tenant.status() != Status::Active {
-            return self.finish(work).await;
+        match tenant.status() {
+            Status::Active => {}
+            // Its key may be taken again one day, and then the guest must have heard.
+            Status::Revoked => return self.retry(work, "its key is refused").await,
+            _ => return self.finish(work).await,
         }
         let outcome = parts.runtime.installed(&tenant, delivery(work)).await;
         self.conclude(work, &tenant, outcome).await

@@ -96,6 +96,11 @@ impl TestHost {
         Portal::open(&self.http, &address).await
     }
 
+    /// The address of its database.
+    pub(crate) fn database_url(&self) -> &str {
+        self.database.url()
+    }
+
     /// Tells the host to stop, as a signal does.
     pub(crate) fn begin_stop(&self) {
         self.stopping.cancel();

@@ -1,0 +1,106 @@
+//! What is told to guests behind an answered event, and that none of it holds up the answer: W1.
+
+use std::time::{Duration, Instant};
+
+use airlock_host::config::DatabaseUrl;
+use airlock_host::store::Database;
+use sqlx::Row as _;
+
+use airlock_cloud_sim::Installed;
+
+use crate::support::{TestHost, TestInstall, poll};
+
+/// Cloud waits this long for the answer to an event.
+const CLOUD_WAITS: Duration = Duration::from_secs(10);
+/// What the probe does when it is told of its install.
+const ON_INSTALL: &str = "AIRLOCK_APPS__HOOKS__SETTINGS__ON_INSTALL";
+
+async fn host(on_install: &str) -> TestHost {
+    let setup = TestHost::setup().package("probes/hooks");
+    setup.set(ON_INSTALL, on_install).start().await
+}
+
+/// How often the guest was told of its install, if it is still to be told.
+async fn tries(database: &Database, install: &str) -> Option<i64> {
+    let mut connection = database.read().await.unwrap();
+    let row = sqlx::query(
+        "select tries from outbox where installed_app_id = $1 and kind = 'installed' and state = 'waiting'",
+    )
+    .bind(install)
+    .fetch_optional(&mut *connection)
+    .await
+    .unwrap();
+    row.map(|row| row.get("tries"))
+}
+
+/// Another install of the same app, which Cloud itself knows nothing of.
+fn other(install: &Installed, name: &str) -> TestInstall {
+    TestInstall::new(name).app(&install.app_id)
+}
+
+async fn database(host: &TestHost) -> Database {
+    let url = DatabaseUrl::parse(host.database_url()).unwrap();
+    Database::open(&url).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn w1_h55_events_are_answered_while_a_guest_loops_in_its_hook() {
+    let host = host("loop").await;
+    let install = host.install("hooks", &["data:read"]).await;
+    let database = database(&host).await;
+    let id = &install.installed_app_id;
+    host.until_status(id, "active").await;
+    let cloud = host.cloud("hooks").await;
+    for number in 0..20 {
+        let other = other(&install, &format!("other_{number}"));
+        let begun = Instant::now();
+        cloud.event(&other.install()).await.expect(200);
+        cloud.event(&other.uninstall()).await.expect(200);
+        assert!(begun.elapsed() < CLOUD_WAITS, "{:?}", begun.elapsed());
+    }
+    poll::until("the loop was ended and is owed again", async || {
+        (tries(&database, id).await? > 0).then_some(())
+    })
+    .await;
+    host.sim.uninstall(id).await.expect("an answer in time");
+    host.until_status(id, "uninstalled").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_hears_of_its_install_also_when_the_key_was_refused_in_between() {
+    let host = host("later").await;
+    let install = host.install("hooks", &["data:read"]).await;
+    let (database, id) = (database(&host).await, &install.installed_app_id);
+    let portal = host.open(&install).await;
+    assert!(host.sim.revoke_key(&install.api_key));
+    portal.get("cloud").await;
+    host.clock.advance(Duration::from_secs(6));
+    portal.get("cloud").await;
+    host.until_status(id, "revoked").await;
+    let before = tries(&database, id).await.expect("it is owed");
+    // Any event makes the host look at what is due.
+    let cloud = host.cloud("hooks").await;
+    let later = async || {
+        host.clock.advance(Duration::from_mins(15));
+        let event = other(&install, "other").uninstall();
+        cloud.event(&event).await.expect(200);
+    };
+    poll::until("it was due again, and is still owed", async || {
+        later().await;
+        let now = tries(&database, id).await.expect("it is owed");
+        (now > before).then_some(())
+    })
+    .await;
+    assert!(host.sim.restore_key(&install.api_key));
+    let again = host.open(&install).await;
+    again
+        .post("listen", &serde_json::json!({}))
+        .await
+        .expect(204);
+    poll::until("it has heard", async || {
+        later().await;
+        let heard = host.open(&install).await.get("heard").await.expect(200);
+        (heard.json() == true).then_some(())
+    })
+    .await;
+}
