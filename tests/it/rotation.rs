@@ -121,6 +121,10 @@ impl Load {
     }
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "one life of two keys, read from top to bottom"
+)]
 #[tokio::test(flavor = "multi_thread")]
 async fn k4_keys_are_rotated_under_load_through_a_kill_and_the_old_one_goes() {
     let sim = CloudSim::start(Options::default()).await.unwrap();

@@ -13,6 +13,9 @@ use crate::support::{TestInstall, keys};
 const MASTER: &str = "AIRLOCK_MASTER_KEYS";
 const SESSIONS: &str = "AIRLOCK_SESSION_SECRETS";
 
+/// What it is called, the variables that make it so, and what the error must say.
+type Case<'a> = (&'a str, &'a [(&'a str, Option<&'a str>)], &'a [&'a str]);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn k7_eight_ways_not_to_start() {
     let mut place = place();
@@ -27,7 +30,7 @@ async fn k7_eight_ways_not_to_start() {
         encoded(b"0123456789abcdef0123456789abcdef"),
     );
     let (short, twice) = (encoded(&keys::random::<16>()), format!("{good},{good}"));
-    let cases: [(&str, &[(&str, Option<&str>)], &[&str]); 8] = [
+    let cases: [Case; 8] = [
         (
             "missing",
             &[(MASTER, None)],
