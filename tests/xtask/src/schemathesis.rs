@@ -12,24 +12,25 @@ const FEW: u32 = 400;
 /// Cases of the long run.
 const MANY: u32 = 10_000;
 
-/// A few hundred cases: under a minute.
+/// A few hundred cases, the same each time: under a minute.
 pub(crate) fn short() -> anyhow::Result<()> {
-    cases(FEW)
+    cases(FEW, &["--seed", "1"])
 }
 
-/// Ten thousand cases.
+/// Ten thousand cases, others each time; the seed is printed.
 pub(crate) fn long() -> anyhow::Result<()> {
-    cases(MANY)
+    cases(MANY, &[])
 }
 
 /// The program `airlock` must be built.
-fn cases(number: u32) -> anyhow::Result<()> {
+fn cases(number: u32, more: &[&str]) -> anyhow::Result<()> {
     let python = environment()?;
     let mut command = program(&python.to_string_lossy(), &["tests/schemathesis/run.py"]);
     command
         .args(["--airlock", "target/debug/airlock"])
         .args(["--folder", "target/schemathesis/place"])
-        .args(["--cases", &number.to_string()]);
+        .args(["--cases", &number.to_string()])
+        .args(more);
     run(&format!("{number} random requests"), command)
 }
 
