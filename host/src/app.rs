@@ -185,6 +185,7 @@ impl Host {
                 frame_ancestors: self.config.frame_ancestors.clone(),
                 session_ttl: self.config.session_ttl,
                 trusted_proxies: self.config.network.trusted_proxies.clone(),
+                requests_per_client: self.config.network.connections_per_address,
                 sources: self.config.network.sources.clone(),
                 rates: self.config.network.rates,
                 development,

@@ -18,6 +18,7 @@ mod error;
 mod events;
 mod extract;
 mod headers;
+mod in_flight;
 mod launch;
 mod page;
 mod path;
@@ -61,6 +62,8 @@ pub struct WebSettings {
     pub session_ttl: Duration,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// Requests at once of one client of those proxies.
+    pub requests_per_client: usize,
     /// What is known of the addresses that Cloud calls from.
     pub sources: SourcePolicy,
     /// How often something may be asked.
@@ -104,6 +107,7 @@ struct WebState {
     headers: headers::HeaderSets,
     rates: rates::Rates,
     sources: client::Sources,
+    in_flight: in_flight::InFlight,
 }
 
 impl Web {
@@ -128,6 +132,7 @@ impl Web {
         Ok(Self(Arc::new(WebState {
             rates: rates::Rates::new(&parts.settings.rates),
             sources: client::Sources::new(parts.settings.sources.clone()),
+            in_flight: in_flight::InFlight::new(parts.settings.requests_per_client),
             parts,
             origin,
             headers,

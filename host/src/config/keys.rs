@@ -126,7 +126,7 @@ pub const KEYS: &[Key] = &[
     key(
         "listener.connections_per_address",
         "64",
-        "connections of one address, or one IPv6 network of 64 bits; trusted proxies are exempt",
+        "connections of one address, or one IPv6 network of 64 bits; a client of a trusted proxy has so many requests",
     ),
     key(
         "trusted_proxies",

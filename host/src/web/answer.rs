@@ -13,6 +13,7 @@ use tracing::{debug, error, info, warn};
 use super::client::Client;
 use super::error::{Failure, WebError};
 use super::headers::Surface;
+use super::in_flight::UnderWay;
 use super::{Web, page};
 use crate::model::Slug;
 use crate::secret::random_bytes;
@@ -36,9 +37,10 @@ pub(super) async fn finish(State(web): State<Web>, mut request: Request, next: N
     let client = Client::of(&request, &web.settings().trusted_proxies);
     request.extensions_mut().insert(client);
 
-    let mut response = match guard(&web, &request) {
-        Ok(()) => next.run(request).await,
-        Err(error) => error.into_response(),
+    let admitted = guard(&web, &request).and_then(|()| count(&web, &request, client));
+    let (mut response, under_way) = match admitted {
+        Ok(under_way) => (next.run(request).await, under_way),
+        Err(error) => (error.into_response(), None),
     };
 
     let mut failure = response.extensions_mut().remove::<Failure>();
@@ -78,7 +80,26 @@ pub(super) async fn finish(State(web): State<Web>, mut request: Request, next: N
         &request_id,
         started,
     );
-    response
+    match under_way {
+        Some(under_way) => under_way.until_sent(response),
+        None => response,
+    }
+}
+
+/// Counts a request of a proxy's client. Cloud's two addresses are left out: a stranger is told there that nothing is here
+/// before anything of a body is read, and Cloud sends an event once.
+fn count(web: &Web, request: &Request, client: Client) -> Result<Option<UnderWay>, WebError> {
+    let path = request.uri().path();
+    let is_for_cloud = ["/api/callback/", "/api/portal/"]
+        .iter()
+        .any(|address| path.starts_with(address));
+    match client.behind_proxy(request) {
+        Some(client) if !is_for_cloud => match web.0.in_flight.begin(client.0.into()) {
+            Some(under_way) => Ok(Some(under_way)),
+            None => Err(WebError::TooMany(1)),
+        },
+        _ => Ok(None),
+    }
 }
 
 /// What no route wants to see.

@@ -34,6 +34,12 @@ impl Client {
         Self(forwarded(peer.to_canonical(), request.headers(), trusted))
     }
 
+    /// The sender, if a proxy speaks for it.
+    pub(super) fn behind_proxy(self, request: &Request) -> Option<Self> {
+        let peer = request.extensions().get::<Peer>()?;
+        (peer.0.ip().to_canonical() != self.0).then_some(self)
+    }
+
     /// The sender as a layer has noted it.
     pub(super) fn noted(request: &Request) -> Self {
         let noted = request.extensions().get::<Self>().copied();

@@ -117,9 +117,17 @@ pub(super) struct Problem<'a> {
 }
 
 impl WebError {
-    /// Whether nobody who is meant to be here would have been told this: guessing is counted, and limited.
+    /// Whether nobody who is meant to be here is told this more than now and then: guessing is counted, and limited, and
+    /// so are old tokens and bodies that never come.
     pub(super) fn is_of_a_stranger(&self) -> bool {
-        matches!(self, Self::NotFound | Self::LaunchInvalid)
+        matches!(
+            self,
+            Self::NotFound
+                | Self::LaunchInvalid
+                | Self::LaunchOver
+                | Self::BodyTimeout
+                | Self::BodyUnreadable
+        )
     }
 
     /// Seconds to wait before trying again. Short for a full queue, longer where a database or Cloud must come back.

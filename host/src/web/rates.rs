@@ -54,7 +54,8 @@ impl<C: Clock + Clone> Rates<C> {
         }
     }
 
-    /// Counts something that a stranger asked for: an unknown path, a wrong secret, a token that is none.
+    /// Counts something that a stranger asked for: an unknown path, a wrong secret, a token that is none or over, a body that does
+    /// not come.
     pub(super) fn unknown(&self, client: Client) -> Result<(), WebError> {
         self.check(self.unknown.as_ref(), &client.0.into())
     }

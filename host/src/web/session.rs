@@ -15,9 +15,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::error::WebError;
-use super::extract::{
-    BODY_TIMEOUT, SameOrigin, install_of, read_body, refused_session, require_json,
-};
+use super::extract::{SameOrigin, install_of, read_body, refused_session, require_json};
 use super::{Web, cookie};
 use crate::install::{EventError, UseRefused};
 use crate::model::UnixMillis;
@@ -25,6 +23,8 @@ use crate::secret::{IssuedSession, PortalSession, SessionId, TokenError, Verifie
 
 /// A token has at most 1,024 bytes; this leaves room for the JSON around it.
 const MAX_BODY: usize = 4 * 1024;
+/// How long it may take to arrive: whoever asks is not known yet.
+const BODY_TIMEOUT: Duration = Duration::from_secs(3);
 /// Most dead cookies taken away in one answer, so that its headers stay small.
 const MAX_TAKEN_AWAY: usize = 16;
 
@@ -48,14 +48,16 @@ pub(super) async fn open(
         .signer()
         .verify_launch_any_age(&token, web.now())
         .map_err(token_refused)?;
-    web.rates().session(&launch.claims().app)?;
     if let Some(session) = known.made_from(&launch) {
+        web.rates().session(&launch.claims().app)?;
         return Ok(answer(session.sid(), session.expires(), &known.dead, None));
     }
     let launch = web
         .signer()
         .verify_launch(&token, web.now())
         .map_err(token_refused)?;
+    // Only now: a token of long ago, which may stand in anybody's history, uses up nothing of its app's.
+    web.rates().session(&launch.claims().app)?;
     // A token may outlive its install by seconds; no session may begin then.
     web.installs()
         .launched_install(&launch)

@@ -29,7 +29,7 @@ I08 a trickle of headers
 I09 a connection that sends nothing
     tests/it/hostile_http/slow.rs: i09_a_connection_that_sends_nothing_is_closed_at_5_s
 I10 a trickle of body
-    tests/it/hostile_http/slow.rs: i10_a_trickle_of_body_is_408_at_10_s
+    tests/it/hostile_http/slow.rs: i10_a_trickle_of_body_is_408_when_its_time_is_over
 I11 a reader that never reads
     tests/it/hostile_http/slow.rs: i11_a_reader_that_never_reads_is_closed_after_10_s
 I12 more connections than there is room for

@@ -69,3 +69,77 @@ async fn an_address_that_cloud_does_not_call_from_is_reported_or_refused_and_tol
         assert!(!log.contains(secret), "the address stands in the log");
     }
 }
+
+/// A request of a client that a proxy speaks for.
+fn through_proxy(line: &str, client: &str) -> String {
+    format!(
+        "{line} HTTP/1.1\r\nHost: {{host}}\r\nX-Forwarded-For: {client}\r\nSec-Fetch-Site: same-origin\r\n"
+    )
+}
+
+async fn status_through_proxy(origin: &str, target: &str, client: &str) -> u16 {
+    let mut raw = Raw::connect(origin).await;
+    let request = through_proxy(&format!("GET {target}"), client);
+    raw.send(&format!("{request}\r\n")).await;
+    raw.answer().await.expect("an answer").status
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i10_i12_requests_that_never_end_take_a_proxys_client_its_own_room_and_are_counted() {
+    let place = place()
+        .set("AIRLOCK_TRUSTED_PROXIES", r#"["127.0.0.0/8"]"#)
+        .set("AIRLOCK_LISTENER__CONNECTIONS_PER_ADDRESS", "12")
+        .set("AIRLOCK_RATE__UNKNOWN__PER_SECOND", "1")
+        .set("AIRLOCK_RATE__UNKNOWN__BURST", "2");
+    let host = place.serve().await;
+    let cloud = host.cloud("kyc").await;
+    let origin = place.origin();
+    let (slow, other) = ("203.0.113.5", "203.0.113.6");
+    let mut stalled = Vec::new();
+    for _ in 0..13 {
+        let mut raw = Raw::connect(&origin).await;
+        let request = through_proxy("POST /session", slow);
+        raw.send(&format!("{request}Content-Length: 100\r\n\r\n{{"))
+            .await;
+        stalled.push(raw);
+    }
+    // Whichever came last is refused at once, while the others are waited for.
+    let mut statuses = Vec::new();
+    for raw in &mut stalled {
+        statuses.push(raw.answer().await.expect("an answer").status);
+    }
+    let count = |status| statuses.iter().filter(|other| **other == status).count();
+    assert_eq!(count(408) + count(429), 13, "{statuses:?}");
+    // One has no room, and of the others only some are told that it took too long: the rest are too many.
+    assert!((2..=8).contains(&count(408)), "{statuses:?}");
+    drop(stalled);
+
+    let mut stalled = Vec::new();
+    for _ in 0..12 {
+        let mut raw = Raw::connect(&origin).await;
+        let request = through_proxy("POST /session", slow);
+        raw.send(&format!(
+            "{request}Expect: 100-continue\r\nContent-Length: 100\r\n\r\n"
+        ))
+        .await;
+        // The host waits for the body now.
+        assert_eq!(raw.answer().await.expect("an answer").status, 100);
+        stalled.push(raw);
+    }
+    for (target, client, status) in [
+        ("/airlock.js", slow, 429),
+        ("/airlock.js", other, 200),
+        (cloud.callback.as_str(), slow, 200),
+    ] {
+        assert_eq!(
+            status_through_proxy(&origin, target, client).await,
+            status,
+            "{target} for {client}"
+        );
+    }
+    drop(stalled);
+    crate::support::poll::until("there is room again", async || {
+        (status_through_proxy(&origin, "/airlock.js", slow).await == 200).then_some(())
+    })
+    .await;
+}

@@ -1,6 +1,6 @@
 //! Too much of something: the limits, and what a flood costs.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use airlock_cloud_sim::{CloudSim, Options};
 use serde_json::json;
@@ -169,4 +169,28 @@ async fn sessions_of_one_app_are_limited_together() {
         .send(exchange("nonsense"))
         .await
         .problem(401, "launch-invalid");
+}
+
+#[tokio::test]
+async fn a_token_that_is_over_uses_nothing_of_its_app_up_and_counts_as_a_strangers() {
+    let host = TestHost::setup()
+        .package("probes/echo")
+        .set("AIRLOCK_RATE__UNKNOWN__PER_SECOND", "1")
+        .set("AIRLOCK_RATE__UNKNOWN__BURST", "20")
+        .set("AIRLOCK_RATE__SESSION__PER_SECOND", "1")
+        .set("AIRLOCK_RATE__SESSION__BURST", "1")
+        .start()
+        .await;
+    let install = host.install("echo", &["data:read"]).await;
+    let old = token_of(&host.sim.launch(&install.installed_app_id).await.unwrap());
+    host.clock.advance(Duration::from_secs(121));
+    let mut statuses = Vec::new();
+    for _ in 0..60 {
+        statuses.push(host.http.send(exchange(&old)).await.status);
+    }
+    assert_eq!(statuses[..20], [410; 20]);
+    assert!(statuses.contains(&429), "{statuses:?}");
+    // The one session that the app has room for.
+    let fresh = token_of(&host.sim.launch(&install.installed_app_id).await.unwrap());
+    host.http.send(exchange(&fresh)).await.expect(200);
 }

@@ -139,6 +139,7 @@ impl Fixture {
                 frame_ancestors: vec!["'self'".to_owned(), "https://dashboard.example".to_owned()],
                 session_ttl: Duration::from_mins(10),
                 trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
+                requests_per_client: 64,
                 sources: SourcePolicy::default(),
                 rates: RateSettings {
                     unknown: RATE,
