@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use super::error::CloudError;
+use super::outbound::Reference;
 
 /// Largest body of one Cloud call in bytes.
 const MAX_BODY: usize = 1024 * 1024;
@@ -124,10 +125,10 @@ impl Object {
     }
 
     /// Gives a transaction a `reference` if it has none: the run's id and a hash of route and body, so that sending
-    /// the very same again within one run can't post twice.
-    pub(super) fn ensure_reference(&mut self, run: &str, route: &str) {
+    /// the very same again within one run can't post twice. Answers the reference, where it is a text.
+    pub(super) fn ensure_reference(&mut self, run: &str, route: &str) -> Option<Reference> {
         if self.has("reference") {
-            return;
+            return self.text("reference").map(Reference::Guests);
         }
         let digest = Sha256::new()
             .chain_update(route)
@@ -138,7 +139,9 @@ impl Object {
             .iter()
             .take(12)
             .fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
-        self.set_text("reference", &format!("airlock-{run}-{short}"));
+        let reference = format!("airlock-{run}-{short}");
+        self.set_text("reference", &reference);
+        Some(Reference::Hosts(reference))
     }
 }
 

@@ -75,8 +75,7 @@ impl Permitted<DataWrite> {
     pub async fn create_transaction(&self, transaction: &str) -> Answer {
         let mut body = Object::parse(transaction)?;
         body.check_metadata(self.declared())?;
-        body.ensure_reference(self.run_id(), "transactions");
-        let reference = body.text("reference");
+        let reference = body.ensure_reference(self.run_id(), "transactions");
         let request = Outbound::post(path::proxy(&["transactions"]), body.to_text());
         self.send(request.referenced(reference)).await
     }

@@ -23,7 +23,24 @@ enum Kind {
     /// Changes something each time it arrives.
     Write,
     /// Posts a transaction, whose `reference` Cloud takes once.
-    Transaction(String),
+    Transaction(Reference),
+}
+
+/// The reference of a transaction, by who made it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Reference {
+    /// The host, of the run and of the body as a whole: nobody else posts under it.
+    Hosts(String),
+    /// The guest: anybody may have posted something under it.
+    Guests(String),
+}
+
+impl Reference {
+    pub(super) fn as_str(&self) -> &str {
+        match self {
+            Self::Hosts(text) | Self::Guests(text) => text,
+        }
+    }
 }
 
 impl Outbound {
@@ -70,7 +87,7 @@ impl Outbound {
     }
 
     /// Marks a transaction by its reference, where it has one that can be asked for. Such a write may be sent again.
-    pub(super) fn referenced(mut self, reference: Option<String>) -> Self {
+    pub(super) fn referenced(mut self, reference: Option<Reference>) -> Self {
         if let Some(reference) = reference {
             self.kind = Kind::Transaction(reference);
         }
@@ -107,7 +124,7 @@ impl Outbound {
     }
 
     /// The transaction's reference.
-    pub(super) fn reference(&self) -> Option<&str> {
+    pub(super) fn reference(&self) -> Option<&Reference> {
         match &self.kind {
             Kind::Transaction(reference) => Some(reference),
             Kind::Read | Kind::Write => None,

@@ -215,8 +215,9 @@ impl Bound {
                 if self.policy.grants.check(Permission::DataRead).is_err() {
                     return Err(settle::unsettled());
                 }
-                let kept = self.ask(&settle::question(reference)).await.result;
-                settle::settled(request.body(), &kept.map_err(|_| settle::unsettled())?)
+                let kept = self.ask(&settle::question(reference.as_str())).await.result;
+                let kept = kept.map_err(|_| settle::unsettled())?;
+                settle::settled(reference, request.body(), &kept)
             }
         }
     }

@@ -1,12 +1,37 @@
 //! A transaction that the host sent more than once, settled: Cloud is asked what became of its `reference`.
+//!
+//! Success is told only of what is known to be the sent transaction: its reference, its money and both its sides are the
+//! same. What can't be compared leaves the outcome unknown, unless the host made the reference of this very body.
+
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 
+use self::amount::Decimal;
 use super::error::CloudError;
-use super::outbound::Outbound;
+use super::outbound::{Outbound, Reference};
 use super::path::CloudPath;
+
+mod amount;
+
+/// Fields of a transaction that say what is compared here, or nothing about what is posted. Any other one may make
+/// it a transaction that this comparison does not see whole.
+const UNDERSTOOD: [&str; 11] = [
+    "allow_overdraft",
+    "amount",
+    "currency",
+    "description",
+    "destination",
+    "meta_data",
+    "precise_amount",
+    "precision",
+    "reference",
+    "skip_queue",
+    "source",
+];
+/// What Cloud fills in where the sender names none.
+const PRECISION: Decimal = Decimal::from_integer(100);
 
 /// The read that settles. Two rows are enough to see that there is more than one.
 pub(super) fn question(reference: &str) -> Outbound {
@@ -17,7 +42,11 @@ pub(super) fn question(reference: &str) -> Outbound {
 
 /// What the call ends with, from what Cloud keeps under the reference: the one transaction there, if it is the one that
 /// was sent. A transaction of another kind may be someone else's, and one that is not there may still come.
-pub(super) fn settled(sent: Option<&str>, kept: &str) -> Result<String, CloudError> {
+pub(super) fn settled(
+    reference: &Reference,
+    sent: Option<&str>,
+    kept: &str,
+) -> Result<String, CloudError> {
     #[derive(Deserialize)]
     struct List<'a> {
         #[serde(borrow)]
@@ -28,10 +57,16 @@ pub(super) fn settled(sent: Option<&str>, kept: &str) -> Result<String, CloudErr
     let [one] = list.data.as_slice() else {
         return Err(unsettled());
     };
-    let object = |text: &str| serde_json::from_str::<Map<String, Value>>(text).ok();
-    match (sent.and_then(object), object(one.get())) {
-        (Some(sent), Some(kept)) if is_same(&sent, &kept) => Ok(one.get().to_owned()),
-        _ => Err(unsettled()),
+    let (Some(sent), Some(kept)) = (sent.and_then(Posting::parse), Posting::parse(one.get()))
+    else {
+        return Err(unsettled());
+    };
+    if kept.text("reference").as_deref() != Some(reference.as_str()) {
+        return Err(unsettled());
+    }
+    match (sent.compare(&kept), reference) {
+        (Likeness::Same, _) | (Likeness::Unclear, Reference::Hosts(_)) => Ok(one.get().to_owned()),
+        (Likeness::Unclear, Reference::Guests(_)) | (Likeness::Other, _) => Err(unsettled()),
     }
 }
 
@@ -42,57 +77,103 @@ pub(super) fn unsettled() -> CloudError {
     )
 }
 
-/// Whether what Cloud keeps is what was sent, as far as both say.
-fn is_same(sent: &Map<String, Value>, kept: &Map<String, Value>) -> bool {
-    let texts = ["source", "destination", "currency"];
-    let same_text = |name: &&str| match (sent.get(*name), kept.get(*name)) {
-        // `@Name` is kept by the id of the balance that has this name.
-        (Some(Value::String(sent)), _) if sent.starts_with('@') => true,
-        (Some(sent), Some(kept)) => sent == kept,
-        _ => true,
-    };
-    let amounts = ["amount", "precise_amount"];
-    let same_amount = |name: &&str| match (sent.get(*name), kept.get(*name)) {
-        (Some(sent), Some(kept)) => sent == kept || sent.as_f64() == kept.as_f64(),
-        _ => true,
-    };
-    texts.iter().all(same_text) && amounts.iter().all(same_amount)
+/// How two things compare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Likeness {
+    Same,
+    /// At least one of them does not say enough.
+    Unclear,
+    Other,
+}
+
+impl Likeness {
+    fn of<T: PartialEq>(one: Option<T>, other: Option<T>) -> Self {
+        match (one, other) {
+            (Some(one), Some(other)) if one == other => Self::Same,
+            (Some(_), Some(_)) => Self::Other,
+            _ => Self::Unclear,
+        }
+    }
+
+    fn known(known: bool) -> Self {
+        if known { Self::Same } else { Self::Unclear }
+    }
+}
+
+/// A transaction's fields as they were written, so that no amount is rounded.
+struct Posting<'a>(BTreeMap<String, &'a RawValue>);
+
+impl<'a> Posting<'a> {
+    fn parse(text: &'a str) -> Option<Self> {
+        serde_json::from_str(text).map(Self).ok()
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        serde_json::from_str(self.0.get(name)?.get()).ok()
+    }
+
+    fn number(&self, name: &str) -> Option<Decimal> {
+        Decimal::parse(self.0.get(name)?.get())
+    }
+
+    fn says(&self, name: &str) -> bool {
+        self.0
+            .get(name)
+            .is_some_and(|value| !matches!(value.get(), "null" | "false" | "\"\"" | "[]"))
+    }
+
+    /// Compares what was sent with what is kept.
+    fn compare(&self, kept: &Self) -> Likeness {
+        let unknown = |name: &String| !UNDERSTOOD.contains(&name.as_str()) && self.says(name);
+        let fields = [
+            Likeness::known(!self.0.keys().any(unknown)),
+            Likeness::of(Some(self.holds()), Some(kept.holds())),
+            Likeness::of(self.text("currency"), kept.text("currency")),
+            self.side(kept, "source"),
+            self.side(kept, "destination"),
+            self.amount(kept),
+        ];
+        fields.into_iter().max().unwrap_or(Likeness::Unclear)
+    }
+
+    /// Whether it holds its money back instead of moving it.
+    fn holds(&self) -> bool {
+        let status = self.text("status");
+        self.says("inflight") || matches!(status.as_deref(), Some("INFLIGHT" | "VOID"))
+    }
+
+    /// `@Name` is kept by the id of the balance that has this name.
+    fn side(&self, kept: &Self, name: &str) -> Likeness {
+        let by_id = |text: &String| !text.is_empty() && !text.starts_with('@');
+        Likeness::of(self.text(name).filter(by_id), kept.text(name))
+    }
+
+    /// Either may say its amount whole, or in its smallest unit; the two meet in the smallest unit.
+    fn amount(&self, kept: &Self) -> Likeness {
+        let unit = self.unit(Some(PRECISION));
+        let kept_unit = kept.unit(unit);
+        let one_way = !(self.says("amount") && self.says("precise_amount"));
+        Likeness::known(one_way)
+            .max(Likeness::of(unit, kept_unit))
+            .max(Likeness::of(self.smallest(unit), kept.smallest(kept_unit)))
+    }
+
+    /// How many of the smallest unit make one.
+    fn unit(&self, unsaid: Option<Decimal>) -> Option<Decimal> {
+        if self.says("precision") {
+            self.number("precision").filter(|unit| !unit.is_zero())
+        } else {
+            unsaid
+        }
+    }
+
+    fn smallest(&self, unit: Option<Decimal>) -> Option<Decimal> {
+        match self.number("precise_amount") {
+            Some(precise) => Some(precise),
+            None => self.number("amount")?.times(unit?),
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SENT: &str = r#"{"amount":10.50,"currency":"USD","source":"bln_1","destination":"@Fees","reference":"r"}"#;
-
-    fn kept(rows: &str) -> Result<String, CloudError> {
-        settled(Some(SENT), &format!(r#"{{"data":[{rows}],"total":1}}"#))
-    }
-
-    #[test]
-    fn the_one_transaction_that_was_sent_is_the_answer_as_cloud_wrote_it() {
-        let row = r#"{"transaction_id":"txn_1","amount":10.5,"precise_amount":123456789012345678901,"source":"bln_1","destination":"bln_9","currency":"USD"}"#;
-        assert_eq!(kept(row).unwrap(), row);
-    }
-
-    #[test]
-    fn none_several_others_and_nonsense_leave_the_outcome_unknown() {
-        let row = r#"{"amount":10.5,"source":"bln_1"}"#;
-        for rows in [
-            String::new(),
-            format!("{row},{row}"),
-            r#"{"amount":11,"source":"bln_1"}"#.to_owned(),
-            r#"{"amount":10.5,"source":"bln_2"}"#.to_owned(),
-            r#"{"amount":10.5,"currency":"EUR"}"#.to_owned(),
-            "7".to_owned(),
-        ] {
-            assert!(
-                matches!(kept(&rows), Err(CloudError::OutcomeUnknown(_))),
-                "{rows}"
-            );
-        }
-        for text in ["", "null", "[]", r#"{"data":{}}"#] {
-            assert_eq!(settled(Some(SENT), text), Err(unsettled()), "{text}");
-        }
-    }
-}
+mod tests;

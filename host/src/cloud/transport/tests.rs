@@ -78,7 +78,7 @@ async fn a_transaction_keeps_its_reference_from_try_to_try() {
 
 #[tokio::test]
 async fn a_conflict_of_the_hosts_own_retry_is_settled_by_the_reference() {
-    let kept = r#"{"transaction_id":"txn_1","amount":5,"source":"bln_1"}"#;
+    let kept = r#"{"transaction_id":"txn_1","reference":"a b","amount":5,"currency":"USD","source":"bln_1","destination":"bln_2"}"#;
     let server = Server::start(move |n| match n {
         1 => Reaction::Close,
         2 => Reaction::json(409, r#"{"error":"used"}"#),
@@ -105,7 +105,12 @@ async fn a_conflict_of_the_hosts_own_retry_is_settled_by_the_reference() {
 
 #[tokio::test]
 async fn what_can_not_be_settled_is_outcome_unknown() {
-    for rows in ["", r#"{"amount":6},{"amount":5}"#, r#"{"amount":6}"#] {
+    for rows in [
+        "",
+        r#"{"amount":6},{"amount":5}"#,
+        r#"{"amount":6}"#,
+        r#"{"amount":5,"reference":"another"}"#,
+    ] {
         let answer = format!(r#"{{"data":[{rows}]}}"#);
         let server = Server::start(move |n| match n {
             1 => Reaction::json(502, ""),
