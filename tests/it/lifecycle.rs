@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use airlock_host::store::installs::{Proof, Status};
 use airlock_test_database::{TestDatabase, on_both};
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -22,15 +23,6 @@ on_both!(
 
 async fn dud(database: TestDatabase) -> TestHost {
     TestHost::setup().on(database).dud("kyc").start().await
-}
-
-/// Attempts of installs in that state, as the operator's facts count them.
-async fn count(host: &TestHost, status: &str) -> usize {
-    host.installs()
-        .await
-        .iter()
-        .filter(|line| line.status == status)
-        .count()
 }
 
 async fn i16_an_event_that_comes_100_times_at_once_has_one_effect(database: TestDatabase) {
@@ -64,31 +56,30 @@ async fn i14_a_forged_install_is_stored_and_never_active_without_a_live_key(
     let cloud = host.cloud("kyc").await;
     let forged = TestInstall::new("forged").instance(&host.sim.instance_id());
     cloud.event(&forged.install()).await.expect(200);
-    refused_twice(&host).await;
-    assert_eq!(host.status(&forged.id).await.as_deref(), Some("pending"));
+    let judged = host.until_judged(&forged.id, 1).await;
+    assert_eq!((judged.status, judged.proof), (Status::Pending, None));
     cloud.ask_launch(&forged.launch()).await.expect(404);
-    // A live key of another instance proves nothing about this one.
-    let elsewhere = host
-        .live_install("elsewhere", &["data:read"])
+    // Cloud answers a live key of another instance with 403, as it does one without data:read. That fills an empty place,
+    // and takes it from nobody.
+    let elsewhere = async |name: &str| {
+        let install = host.live_install(name, &["data:read"]).await;
+        let install = install.instance("instance_none");
+        cloud.event(&install.install()).await.expect(200);
+        (host.until_judged(&install.id, 1).await, install)
+    };
+    let (first, install) = elsewhere("first").await;
+    assert_eq!(
+        (first.status, first.proof),
+        (Status::Active, Some(Proof::Forbidden))
+    );
+    let (second, refused) = elsewhere("second").await;
+    assert_eq!((second.status, second.proof), (Status::Pending, None));
+    cloud.ask_launch(&refused.launch()).await.expect(404);
+    assert_eq!(host.attempts(&install.id).await[0].status, Status::Active);
+    cloud
+        .ask_launch(&install.launch())
         .await
-        .instance("instance_none");
-    cloud.event(&elsewhere.install()).await.expect(200);
-    cloud.ask_launch(&elsewhere.launch()).await;
-    assert_eq!(count(&host, "superseded").await, 0);
-}
-
-/// Waits until the simulated Cloud has refused proofs twice.
-async fn refused_twice(host: &TestHost) {
-    poll::until("two proofs were refused", async || {
-        let requests = host.sim.requests();
-        (requests
-            .iter()
-            .filter(|request| request.status == Some(401))
-            .count()
-            >= 2)
-            .then_some(())
-    })
-    .await;
+        .problem(503, "app-not-serving");
 }
 
 async fn i15_i17_a_forged_install_over_an_active_one_changes_nothing(database: TestDatabase) {
@@ -96,38 +87,47 @@ async fn i15_i17_a_forged_install_over_an_active_one_changes_nothing(database: T
     let cloud = host.cloud("kyc").await;
     let active = host.live_install("1", &["data:read"]).await;
     host.activate("kyc", &active).await;
-    let before = host.installs().await;
+    let before = host.attempts(&active.id).await.pop().unwrap();
+    let wider = json!(["alerts:write", "data:read", "data:write"]);
+    let other_key = |event, key: &str| with(event, "api_key", json!(key));
+    let alive = host.live_install("alive", &["data:read"]).await.key;
+    let beside = |name: &str| TestInstall::new(name).instance(&active.instance);
+    // Each with the attempt that it is stored as, and the place of its forger's key in Cloud.
     let forgeries = [
-        // The same install and event key: other scopes, another key, both.
-        with(
-            active.install(),
-            "granted_permissions",
-            json!(["data:read", "data:write"]),
+        // The same install and event key. The worst: the very key that lives, with more than the user granted.
+        (
+            with(active.install(), "granted_permissions", wider),
+            (active.id.clone(), 2),
         ),
-        with(
-            active.install(),
-            "api_key",
-            json!("blnk_forged_0123456789abcdef"),
+        // Another key, unknown to Cloud.
+        (
+            other_key(active.install(), "blnk_forged_0123456789abcdef"),
+            (active.id.clone(), 3),
         ),
-        // Another install id for the same app and instance.
-        TestInstall::new("2").instance(&active.instance).install(),
+        // Another install id for the same app and instance, with a key that nobody knows.
+        (beside("2").install(), ("instapp_2".to_owned(), 1)),
     ];
-    for forged in forgeries {
+    for (forged, (id, attempt)) in &forgeries {
         assert_eq!(
-            cloud.event(&forged).await.expect(200).json(),
+            cloud.event(forged).await.expect(200).json(),
             json!({ "ok": true })
         );
+        let judged = host.until_judged(id, *attempt).await;
+        assert_eq!(
+            (judged.status, judged.proof),
+            (Status::Pending, None),
+            "{forged}"
+        );
     }
-    refused_twice(&host).await;
-    let line = |lines: &[airlock_host::admin::InstallLine]| {
-        let line = lines
-            .iter()
-            .find(|line| line.installed_app_id == active.id)
-            .unwrap();
-        serde_json::to_value(line).unwrap()
-    };
-    assert_eq!(line(&host.installs().await), line(&before));
-    assert_eq!(count(&host, "active").await, 1);
+    // With a key of its own that lives: a fourth attempt there takes the place of a refused one.
+    let fourth = other_key(active.install(), &alive);
+    cloud.event(&fourth).await.expect(200);
+    let judged = host.until_judged(&active.id, 4).await;
+    assert_eq!((judged.status, judged.proof), (Status::Pending, None));
+    let now = host.attempts(&active.id).await.pop().unwrap();
+    assert_eq!(format!("{now:?}"), format!("{before:?}"));
+    assert_eq!((now.attempt, now.status), (1, Status::Active));
+    assert_eq!(now.granted.joined(), "data:read");
     // A launch finds the app out of order, not the install unknown: the install is as it was.
     cloud
         .ask_launch(&active.launch())
@@ -216,8 +216,8 @@ async fn i22_an_install_after_its_uninstall_is_active_only_with_a_live_key(datab
         cloud.event(&install.install()).await.expect(200);
     }
     host.until_status(&live.id, "active").await;
-    refused_twice(&host).await;
-    assert_eq!(host.status(&dead.id).await.as_deref(), Some("pending"));
+    let judged = host.until_judged(&dead.id, 1).await;
+    assert_eq!(judged.status, Status::Pending);
 }
 
 async fn i25_an_install_and_its_uninstall_at_once_end_uninstalled_or_wait_for_proof(
@@ -228,13 +228,30 @@ async fn i25_an_install_and_its_uninstall_at_once_end_uninstalled_or_wait_for_pr
     for number in 0..20 {
         let install = TestInstall::new(&number.to_string());
         let (event, end) = (install.install(), install.uninstall());
-        cloud.event(&event).await.expect(200);
-        let (again, ended) = tokio::join!(cloud.event(&event), cloud.event(&end));
-        assert_eq!((again.status, ended.status), (200, 200));
-        assert_eq!(
-            host.status(&install.id).await.as_deref(),
-            Some("uninstalled"),
-            "{number}"
-        );
+        // The very first delivery against the end; which of them is sent first alternates.
+        let (begun, ended) = if number % 2 == 0 {
+            tokio::join!(cloud.event(&event), cloud.event(&end))
+        } else {
+            let (ended, begun) = tokio::join!(cloud.event(&end), cloud.event(&event));
+            (begun, ended)
+        };
+        assert_eq!((begun.status, ended.status), (200, 200));
+        let attempts = host.attempts(&install.id).await;
+        let [attempt] = &attempts[..] else {
+            panic!("{number}: {attempts:?}")
+        };
+        match attempt.status {
+            // The install came first: ended, and its key erased.
+            Status::Uninstalled => assert!(attempt.api_key.is_none(), "{number}"),
+            // The end came first: an install that nobody has proven.
+            Status::Pending => assert_eq!(attempt.proof, None, "{number}"),
+            other => panic!("{number}: {other:?}"),
+        }
+        // Cloud tells both once more, at once: the end wins over what is known.
+        let (begun, ended) = tokio::join!(cloud.event(&event), cloud.event(&end));
+        assert_eq!((begun.status, ended.status), (200, 200));
+        let attempts = host.attempts(&install.id).await;
+        assert_eq!(attempts.len(), 1, "{number}");
+        assert_eq!(attempts[0].status, Status::Uninstalled, "{number}");
     }
 }

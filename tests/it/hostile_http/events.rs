@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use airlock_cloud_sim::RequestRecord;
+use airlock_host::store::installs::Status;
 use sqlx::Connection as _;
 
 use super::place;
@@ -50,11 +52,23 @@ async fn i24_a_fresh_key_after_a_cancelled_install_is_a_second_attempt_that_prov
     };
     let prefix = poll::until("the second key is active", active).await;
     assert!(live.key.starts_with(&prefix), "{prefix}");
-    // A third key under the same event does not take the place of one that lives.
-    let third = TestInstall::new("1").instance(&live.instance);
-    let third = third.key("blnk_third_key_0123456789");
+    // A third key under the same event does not take the place of one that lives, though it lives too.
+    let third = host.live_install("1", &["data:read"]).await;
+    assert_eq!((&third.id, &third.instance), (&live.id, &live.instance));
     cloud.event(&third.install()).await.expect(200);
-    cloud.ask_launch(&live.launch()).await.expect(503);
+    let judged = host.until_judged(&third.id, 3).await;
+    assert_eq!((judged.status, judged.proof), (Status::Pending, None));
+    let requests = host.sim.requests();
+    let of_third = |request: &&RequestRecord| {
+        let prefix = request.api_key_prefix.as_deref();
+        prefix.is_some_and(|prefix| third.key.starts_with(prefix))
+    };
+    let seen = requests.iter().find(of_third).expect("Cloud was asked");
+    assert_eq!(seen.status, Some(200), "the third key is live");
+    cloud
+        .ask_launch(&live.launch())
+        .await
+        .problem(503, "app-not-serving");
     assert_eq!(active().await, Some(prefix));
 }
 

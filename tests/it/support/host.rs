@@ -4,10 +4,14 @@ use std::sync::Arc;
 
 use airlock_cloud_sim::{CloudSim, Installed, Registration};
 use airlock_host::admin::{InstallLine, Reports};
-use airlock_host::model::Slug;
+use airlock_host::config::DatabaseUrl;
+use airlock_host::model::{InstallId, Slug};
+use airlock_host::store::Database;
+use airlock_host::store::installs::{self, InstallRow, Status};
 use airlock_test_database::TestDatabase;
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -30,6 +34,8 @@ pub(crate) struct TestHost {
     pub(super) serving: JoinHandle<anyhow::Result<()>>,
     pub(super) database: TestDatabase,
     pub(super) keys: HostKeys,
+    /// The database once more, to look into.
+    pub(super) beside: OnceCell<Database>,
     #[expect(dead_code, reason = "the folder goes away together with the host")]
     pub(super) folder: TempDir,
 }
@@ -127,6 +133,35 @@ impl TestHost {
             (self.status(install).await.as_deref() == Some(status)).then_some(())
         })
         .await;
+    }
+
+    /// Every attempt of an install as it is stored, newest first. The lists show one of them.
+    pub(crate) async fn attempts(&self, install: &str) -> Vec<InstallRow> {
+        let open = async || {
+            let url = DatabaseUrl::parse(self.database_url()).expect("an address");
+            Database::open(&url).await.expect("the database opens")
+        };
+        let database = self.beside.get_or_init(open).await;
+        let mut connection = database.read().await.expect("a connection");
+        let id = InstallId::parse(install).expect("an id");
+        installs::attempts_of(&mut connection, &id)
+            .await
+            .expect("the database answers")
+    }
+
+    /// Waits until the key of an attempt was tried, and it is refused or no longer pending. Answers what came of it.
+    pub(crate) async fn until_judged(&self, install: &str, attempt: i64) -> InstallRow {
+        poll::until(
+            &format!("attempt {attempt} of {install} is judged"),
+            async || {
+                let attempts = self.attempts(install).await.into_iter();
+                let mut judged = attempts
+                    .filter(|row| row.attempt == attempt)
+                    .filter(|row| row.status != Status::Pending || row.refusals > 0);
+                judged.next()
+            },
+        )
+        .await
     }
 
     /// Posts an install event and waits until its key is proven.

@@ -9,6 +9,7 @@ use airlock_host::config::{Config, Layers, Secrets};
 use airlock_test_database::TestDatabase;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -156,6 +157,7 @@ impl Setup {
             serving,
             database: self.database,
             keys: self.keys,
+            beside: OnceCell::new(),
             folder: self.folder,
         };
         for slug in self.packages.iter().filter(|_| self.registers) {
