@@ -185,7 +185,7 @@ impl Installs {
                 .map(|row| row.generation)
                 .max()
                 .map_or(1, |last| last + 1),
-            row_version: 1,
+            row_version: installs::first_version(),
             proof: None,
             refusals: 0,
             created_at: now,

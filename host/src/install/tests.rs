@@ -1,6 +1,7 @@
 //! Records and events at the edge of this floor, on both databases.
 
 mod keys;
+mod repeats;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

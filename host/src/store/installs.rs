@@ -92,7 +92,7 @@ pub struct InstallRow {
     pub granted: GrantedScopes,
     /// Session generation.
     pub generation: i64,
-    /// Rises with each change.
+    /// Rises with each change, from a random number on: the number of an attempt may be given again, this is not.
     pub row_version: i64,
     /// How the key was proven.
     pub proof: Option<Proof>,
@@ -164,8 +164,9 @@ fn rows(rows: Vec<Row>) -> Result<Vec<InstallRow>, StoreError> {
 pub async fn insert(connection: &mut Connection, row: &InstallRow) -> Result<(), StoreError> {
     sqlx::query(
         "insert into installs (installed_app_id, attempt, app_slug, app_id, instance_id, organization_id, status,
-             api_key_ct, api_key_prefix, key_fp, granted, session_gen, created_at, updated_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)",
+             api_key_ct, api_key_prefix, key_fp, granted, session_gen, created_at, updated_at,
+             row_version)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $14)",
     )
     .bind(row.install.as_str())
     .bind(row.attempt)
@@ -180,6 +181,7 @@ pub async fn insert(connection: &mut Connection, row: &InstallRow) -> Result<(),
     .bind(row.granted.joined())
     .bind(row.generation)
     .bind(row.created_at.get())
+    .bind(row.row_version)
     .execute(connection)
     .await?;
     Ok(())
@@ -349,6 +351,13 @@ pub async fn transition(
     .transpose()
 }
 
+/// The version that a new row begins with.
+pub fn first_version() -> i64 {
+    let random = u64::from_be_bytes(crate::secret::random_bytes());
+    // Two bits stay free: the sign, and room to rise.
+    i64::try_from(random >> 2).unwrap_or(1)
+}
+
 /// Notes one more refusal of a pending attempt's key.
 pub async fn note_refusal(
     connection: &mut Connection,
@@ -356,10 +365,12 @@ pub async fn note_refusal(
     now: UnixMillis,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "update installs set refusals = refusals + 1, updated_at = $3 where installed_app_id = $1 and attempt = $2",
+        "update installs set refusals = refusals + 1, updated_at = $4
+         where installed_app_id = $1 and attempt = $2 and row_version = $3",
     )
     .bind(row.install.as_str())
     .bind(row.attempt)
+    .bind(row.row_version)
     .bind(now.get())
     .execute(connection)
     .await?;
@@ -372,10 +383,12 @@ pub async fn delete_pending(
     row: &InstallRow,
 ) -> Result<bool, StoreError> {
     let done = sqlx::query(
-        "delete from installs where installed_app_id = $1 and attempt = $2 and status = 'pending'",
+        "delete from installs
+         where installed_app_id = $1 and attempt = $2 and row_version = $3 and status = 'pending'",
     )
     .bind(row.install.as_str())
     .bind(row.attempt)
+    .bind(row.row_version)
     .execute(&mut *connection)
     .await?;
     let deleted = done.rows_affected() == 1;
