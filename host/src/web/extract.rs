@@ -9,7 +9,7 @@ use axum::extract::rejection::PathRejection;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, ORIGIN};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt as _;
 use tokio::time::Instant;
 
 use super::client::Client;
@@ -22,6 +22,8 @@ use crate::secret::{PortalSession, SessionId, TokenError};
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// How long a body may take to arrive.
 pub(super) const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Room for a body that does not say how long it is, in bytes: as much as Cloud ever sends.
+const ROOM: usize = 64 * 1024;
 
 /// Proof that the request carries the secret which only Cloud was given, for one app and one of its two addresses.
 #[derive(Debug)]
@@ -177,17 +179,26 @@ pub(super) async fn read_body(
     if body.size_hint().lower() > limit as u64 {
         return Err(WebError::TooLarge(limit));
     }
-    let collected = tokio::time::timeout_at(deadline, Limited::new(body, limit).collect()).await;
-    match collected {
+    let collected = tokio::time::timeout_at(deadline, collect(body, limit)).await;
+    collected.map_err(|_| WebError::BodyTimeout)?
+}
+
+/// The bytes in one place: kept apart, each chunk would hold on to the whole buffer that it was read into.
+async fn collect(mut body: Body, limit: usize) -> Result<Vec<u8>, WebError> {
+    // With room for all of it from the beginning nothing is copied, and left behind, while it grows.
+    let exact = body.size_hint().exact();
+    let room = exact.map_or(ROOM, |length| usize::try_from(length).unwrap_or(limit));
+    let mut bytes = Vec::with_capacity(room.min(limit));
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| WebError::BodyUnreadable)?;
         // Fields behind the body would come after every check.
-        Ok(Ok(body)) if body.trailers().is_some() => Err(WebError::BodyUnreadable),
-        Ok(Ok(body)) => Ok(body.to_bytes().into()),
-        Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => {
-            Err(WebError::TooLarge(limit))
+        let data = frame.into_data().map_err(|_| WebError::BodyUnreadable)?;
+        if data.len() > limit.saturating_sub(bytes.len()) {
+            return Err(WebError::TooLarge(limit));
         }
-        Ok(Err(_)) => Err(WebError::BodyUnreadable),
-        Err(_) => Err(WebError::BodyTimeout),
+        bytes.extend_from_slice(&data);
     }
+    Ok(bytes)
 }
 
 /// Lets JSON pass, and a body that does not say what it is. An encoded body is refused: it may unpack to any size.
@@ -307,5 +318,29 @@ mod tests {
         ] {
             assert!(session_in(path).is_none(), "{path} passed");
         }
+    }
+
+    #[tokio::test]
+    async fn a_body_is_read_up_to_its_limit_however_it_is_cut() {
+        let read = async |length: usize, limit| {
+            let chunks = (0..length).map(|_| Ok::<_, std::io::Error>("x"));
+            let body = Body::from_stream(futures_util::stream::iter(chunks));
+            read_body(body, limit, Instant::now() + BODY_TIMEOUT).await
+        };
+        assert_eq!(read(100_000, 100_000).await.unwrap(), vec![b'x'; 100_000]);
+        let longer = read(100_001, 100_000).await;
+        assert!(
+            matches!(longer, Err(WebError::TooLarge(100_000))),
+            "{longer:?}"
+        );
+        let broken = Body::from_stream(futures_util::stream::iter([
+            Ok("x"),
+            Err(std::io::Error::other("gone")),
+        ]));
+        let broken = read_body(broken, 10, Instant::now() + BODY_TIMEOUT).await;
+        assert!(
+            matches!(broken, Err(WebError::BodyUnreadable)),
+            "{broken:?}"
+        );
     }
 }
