@@ -7,6 +7,8 @@ use axum::http::{Method, Uri};
 pub(super) const MAX_HEAD: usize = 32 * 1024;
 /// Most headers.
 const MAX_HEADERS: usize = 100;
+/// Largest `Content-Length`: beyond it there are readers that no longer agree about the number.
+const MAX_LENGTH: u64 = 1 << 53;
 const END: &[u8] = b"\r\n\r\n";
 
 /// Why a head is refused.
@@ -133,11 +135,12 @@ fn framing(is_1_1: bool, headers: &[httparse::Header<'_>]) -> Result<Framing, He
     }
 }
 
-/// Digits and nothing else: no sign, no list, nothing that overflows.
+/// Digits and nothing else: no sign, no list, nothing that overflows here or in another reader, who may count in floating
+/// point.
 fn decimal(text: &[u8]) -> Option<u64> {
     let digits = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
     let text = std::str::from_utf8(text).ok().filter(|_| digits)?;
-    text.parse().ok()
+    text.parse().ok().filter(|length| *length <= MAX_LENGTH)
 }
 
 #[cfg(test)]
@@ -181,6 +184,9 @@ mod tests {
             "Content-Length: 0x1\r\n",
             "Content-Length: -1\r\n",
             "Content-Length:\r\n",
+            "Content-Length: 9007199254740993\r\n",
+            "Content-Length: 18446744073709551614\r\n",
+            "Content-Length: 18446744073709551615\r\n",
             "Content-Length: 18446744073709551616\r\n",
             "Transfer-Encoding: gzip, chunked\r\n",
             "Transfer-Encoding: identity\r\n",
