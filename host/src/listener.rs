@@ -4,8 +4,10 @@
 //! that hands hyper one whole, judged request at a time. So a malformed head is answered by us, with the headers that
 //! every answer has, and hyper never has a reason to answer by itself.
 //!
-//! What is slow is closed: a head that is not there after 5 s, a connection that is idle for 30 s between two requests, a
-//! reader that takes less than 16 KiB of an answer in 10 s. Bodies have their own deadline where they are read.
+//! What is slow is closed: a head that is not there after 5 s, a connection that is idle for 30 s between two requests
+//! (120 s for a trusted proxy's), a reader that takes less than 16 KiB of an answer in 10 s, or is behind for more than a
+//! minute and a second for each 64 KiB. Bodies have their own deadline where they are read. A newcomer to a full house
+//! takes the seat of who waits longest between two requests.
 
 mod accept;
 mod block;
@@ -14,6 +16,7 @@ mod head;
 mod pace;
 mod seats;
 mod stream;
+mod waiting;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

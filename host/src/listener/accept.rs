@@ -1,5 +1,6 @@
 //! The loop that takes connections, and its end.
 
+use std::collections::HashMap;
 use std::io;
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ use super::{DRAIN, Peer, Refuse, Settings};
 const PAUSE: Duration = Duration::from_millis(100);
 /// How often the same trouble is told.
 const TELL: Duration = Duration::from_secs(10);
+/// How often it is told that there are too many connections.
+const TELL_FULL: Duration = Duration::from_mins(1);
 /// How often a stopping listener looks whether anyone is left.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -32,7 +35,7 @@ pub async fn serve(
     refuse: Refuse,
     stopping: CancellationToken,
 ) {
-    let connections = Connections {
+    let mut connections = Connections {
         seats: Seats::new(&settings),
         tasks: TaskTracker::new(),
         cut: CancellationToken::new(),
@@ -43,6 +46,7 @@ pub async fn serve(
             grace: settings.grace,
         },
         name: settings.name,
+        told_full: HashMap::new(),
     };
     let mut door = Door {
         listener,
@@ -56,11 +60,13 @@ pub async fn serve(
             accepted = door.accept() => connections.take(accepted),
         }
     }
-    let end = Instant::now() + settings.grace;
-    while connections.seats.held() > 0 && Instant::now() < end {
+    // Whoever has connected already may have asked: all of them are taken before anyone is turned away.
+    let end = Instant::now() + settings.grace.max(LOOK);
+    while Instant::now() < end {
         tokio::select! {
+            biased;
             accepted = door.accept() => connections.take(accepted),
-            () = sleep(LOOK) => {}
+            () = sleep(LOOK) => if connections.seats.held() == 0 { break },
             () = sleep_until(end) => {}
         }
     }
@@ -114,26 +120,44 @@ struct Connections {
     cut: CancellationToken,
     shared: Shared,
     name: &'static str,
+    /// When it was last told that there is no seat.
+    told_full: HashMap<Full, Instant>,
 }
 
 impl Connections {
     /// Serves a connection in a task of its own, or closes it where there is no seat.
-    fn take(&self, (stream, peer): (TcpStream, Peer)) {
+    fn take(&mut self, (stream, peer): (TcpStream, Peer)) {
         let seat = match self.seats.take(peer.0.ip()) {
             Ok(seat) => seat,
             Err(full) => {
-                debug!(client = %peer.0, "A connection too many was closed: {}", why(full));
+                self.tell(full, peer);
                 return;
             }
         };
         let (shared, cut) = (self.shared.clone(), self.cut.clone());
         self.tasks.spawn(async move {
+            let state = seat.state().clone();
             tokio::select! {
-                () = connection::serve(stream, peer, shared) => {}
+                () = connection::serve(stream, peer, state.clone(), shared) => {}
+                () = state.given_away() => {}
                 () = cut.cancelled() => {}
             }
             drop(seat);
         });
+    }
+
+    /// Says why a connection was closed, and what to do about it: seldom where the operator looks, since it may be a
+    /// flood.
+    fn tell(&mut self, full: Full, peer: Peer) {
+        debug!(client = %peer.0, "A connection too many was closed: {}", why(full));
+        let told = self.told_full.get(&full);
+        if told.is_none_or(|told| told.elapsed() >= TELL_FULL) {
+            self.told_full.insert(full, Instant::now());
+            warn!(
+                client = %peer.0.ip(),
+                "The {} listener closes connections unanswered: {}", self.name, why(full)
+            );
+        }
     }
 
     async fn drain(self) {
@@ -153,9 +177,11 @@ impl Connections {
 
 fn why(full: Full) -> &'static str {
     match full {
-        Full::Total => "listener.connections are open",
+        Full::Total => {
+            "as many as listener.connections allows have a request under way; try: a higher listener.connections"
+        }
         Full::Address => {
-            "its address has listener.connections_per_address; a proxy belongs into trusted_proxies"
+            "its address has as many as listener.connections_per_address allows; try: trusted_proxies, if it is your proxy"
         }
     }
 }
@@ -176,5 +202,50 @@ pub fn raise_descriptor_limit() {
             error = &error as &dyn std::error::Error,
             "The limit on open files stays as it is"
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::sync::Arc;
+
+    use axum::http::Response;
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn r1_who_waits_to_be_taken_when_the_host_stops_is_still_answered() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut clients: Vec<_> = (0..20)
+            .map(|_| {
+                let mut client = std::net::TcpStream::connect(address).unwrap();
+                client
+                    .set_read_timeout(Some(Duration::from_mins(1)))
+                    .unwrap();
+                client
+                    .write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                    .unwrap();
+                client
+            })
+            .collect();
+        let stopping = CancellationToken::new();
+        stopping.cancel();
+        let settings = Settings {
+            name: "test",
+            connections: 100,
+            connections_per_address: 100,
+            trusted_proxies: Vec::new(),
+            grace: Duration::from_secs(10),
+        };
+        let router = Router::new().fallback(async || "here");
+        let refuse: Refuse = Arc::new(|_| Response::new(Vec::new()));
+        serve(listener, router, settings, refuse, stopping).await;
+        for client in &mut clients {
+            let mut answer = String::new();
+            client.read_to_string(&mut answer).unwrap();
+            assert!(answer.starts_with("HTTP/1.1 200 "), "{answer:?}");
+        }
     }
 }

@@ -19,6 +19,7 @@ use tower::ServiceExt as _;
 use tracing::debug;
 
 use super::stream::{Exchange, Guarded, RefusalBytes};
+use super::waiting::SeatState;
 use super::{Peer, Refuse};
 
 /// Most that hyper reads ahead, in bytes: more than a head may have.
@@ -35,7 +36,7 @@ pub(super) struct Shared {
 }
 
 /// Serves a connection until either side ends it.
-pub(super) async fn serve(stream: TcpStream, peer: Peer, shared: Shared) {
+pub(super) async fn serve(stream: TcpStream, peer: Peer, seat: SeatState, shared: Shared) {
     // An answer is written at once, so there is nothing to wait for.
     if let Err(error) = stream.set_nodelay(true) {
         debug!(
@@ -49,6 +50,7 @@ pub(super) async fn serve(stream: TcpStream, peer: Peer, shared: Shared) {
         stream,
         exchange.clone(),
         shared.refusal,
+        seat,
         shared.stopping.clone(),
         shared.grace,
     );

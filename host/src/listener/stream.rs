@@ -16,11 +16,10 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::head::{self, Framing, HeadError, MAX_HEAD};
 use super::pace::{Linger, Pace};
+use super::waiting::SeatState;
 
 /// How long a head may take, from its first byte or from the beginning of the connection (I08, I09).
 const HEAD: Duration = Duration::from_secs(5);
-/// How long a connection may be idle between two requests.
-const IDLE: Duration = Duration::from_secs(30);
 const CHUNK: usize = 4 * 1024;
 
 /// What the guard and the service of one connection tell each other.
@@ -46,8 +45,8 @@ impl Exchange {
 enum Phase {
     /// Waiting for a whole head.
     Head,
-    /// So many bytes of the request are still to be handed over.
-    Request(u64),
+    /// This much of the request is still to be handed over, its head included.
+    Request(Framing),
     /// The request is handed over; its answer is not sent yet.
     Answer,
     /// Sending an answer of our own, which is the last.
@@ -64,6 +63,7 @@ pub(super) struct Guarded<S> {
     inner: S,
     exchange: Arc<Exchange>,
     refusal: RefusalBytes,
+    seat: SeatState,
     stopping: CancellationToken,
     stop: Pin<Box<WaitForCancellationFutureOwned>>,
     grace: Duration,
@@ -86,6 +86,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
         inner: S,
         exchange: Arc<Exchange>,
         refusal: RefusalBytes,
+        seat: SeatState,
         stopping: CancellationToken,
         grace: Duration,
     ) -> Self {
@@ -93,6 +94,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
             inner,
             exchange,
             refusal,
+            seat,
             stop: Box::pin(stopping.clone().cancelled_owned()),
             stopping,
             grace,
@@ -122,14 +124,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
         loop {
             match head::judge(&self.input, &mut self.searched) {
                 Ok(Some(head)) => {
+                    if !self.seat.keep() {
+                        self.phase = Phase::Over;
+                        return Poll::Ready(Ok(()));
+                    }
                     let chunked = head.framing == Framing::Chunked;
                     self.exchange.last.store(chunked, Ordering::Release);
                     self.exchange.handed_over.store(false, Ordering::Release);
                     self.sent = false;
                     self.searched = 0;
                     self.phase = Phase::Request(match head.framing {
-                        Framing::Length(body) => body.saturating_add(head.length as u64),
-                        Framing::Chunked => u64::MAX,
+                        Framing::Length(body) => {
+                            Framing::Length(body.saturating_add(head.length as u64))
+                        }
+                        Framing::Chunked => Framing::Chunked,
                     });
                     return Poll::Ready(Ok(()));
                 }
@@ -176,12 +184,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
     fn hand_over(
         &mut self,
         cx: &mut Context<'_>,
-        left: u64,
+        left: Framing,
         out: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let most = usize::try_from(left)
-            .unwrap_or(usize::MAX)
-            .min(out.remaining());
+        let most = match left {
+            Framing::Length(left) => usize::try_from(left).unwrap_or(usize::MAX),
+            Framing::Chunked => usize::MAX,
+        };
+        let most = most.min(out.remaining());
         let count = if self.input.is_empty() {
             let mut part = ReadBuf::new(out.initialize_unfilled_to(most));
             ready!(Pin::new(&mut self.inner).poll_read(cx, &mut part))?;
@@ -195,11 +205,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
             self.input = rest;
             count
         };
-        // Chunks have no number: what is left of them stays as it is.
-        if left != u64::MAX {
+        // Where chunks end is not looked for.
+        if let Framing::Length(left) = left {
             self.phase = match left.saturating_sub(count as u64) {
                 0 => Phase::Answer,
-                left => Phase::Request(left),
+                left => Phase::Request(Framing::Length(left)),
             };
         }
         Poll::Ready(Ok(()))
@@ -210,7 +220,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
         loop {
             if self.sent {
                 self.phase = Phase::Head;
-                self.deadline.as_mut().reset(Instant::now() + IDLE);
+                self.seat.wait();
+                self.deadline
+                    .as_mut()
+                    .reset(Instant::now() + self.seat.idle());
                 if !self.input.is_empty() {
                     self.shorten(HEAD);
                 } else if self.stopping.is_cancelled() {
@@ -349,11 +362,22 @@ mod tests {
     use super::*;
 
     fn guarded() -> (Guarded<DuplexStream>, DuplexStream, Arc<Exchange>) {
+        guarded_of(SeatState::new(false))
+    }
+
+    fn guarded_of(seat: SeatState) -> (Guarded<DuplexStream>, DuplexStream, Arc<Exchange>) {
         let (ours, theirs) = duplex(64 * 1024);
         let exchange = Arc::new(Exchange::default());
         let refusal: RefusalBytes = Arc::new(|error| format!("{error:?}").into_bytes());
         let stopping = CancellationToken::new();
-        let guarded = Guarded::new(ours, exchange.clone(), refusal, stopping, Duration::ZERO);
+        let guarded = Guarded::new(
+            ours,
+            exchange.clone(),
+            refusal,
+            seat,
+            stopping,
+            Duration::ZERO,
+        );
         (guarded, theirs, exchange)
     }
 
@@ -408,5 +432,40 @@ mod tests {
         let mut answer = Vec::new();
         client.read_to_end(&mut answer).await.unwrap();
         assert_eq!(answer, b"Malformed");
+    }
+
+    /// Seconds that a connection is kept after an answer.
+    async fn kept(seat: SeatState) -> u64 {
+        let (mut guarded, mut client, exchange) = guarded_of(seat);
+        client.write_all(REQUEST).await.unwrap();
+        let mut seen = vec![0; REQUEST.len()];
+        guarded.read_exact(&mut seen).await.unwrap();
+        guarded.write_all(b"answer").await.unwrap();
+        exchange.finish();
+        guarded.flush().await.unwrap();
+        let begun = Instant::now();
+        assert_eq!(guarded.read(&mut seen).await.unwrap(), 0);
+        begun.elapsed().as_secs()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_idle_connection_is_kept_for_30_s_and_one_of_a_trusted_proxy_for_120_s() {
+        assert_eq!(kept(SeatState::new(false)).await, 30);
+        assert_eq!(kept(SeatState::new(true)).await, 120);
+    }
+
+    #[tokio::test]
+    async fn who_has_given_its_seat_away_is_not_served_any_more() {
+        let seat = SeatState::new(false);
+        let (mut guarded, mut client, _) = guarded_of(seat.clone());
+        assert!(seat.give_away());
+        client.write_all(REQUEST).await.unwrap();
+        let mut seen = vec![0; REQUEST.len()];
+        assert_eq!(guarded.read(&mut seen).await.unwrap(), 0);
+        let seat = SeatState::new(false);
+        let (mut guarded, mut client, _) = guarded_of(seat.clone());
+        client.write_all(REQUEST).await.unwrap();
+        guarded.read_exact(&mut seen).await.unwrap();
+        assert!(!seat.give_away(), "a request is under way");
     }
 }
