@@ -5,7 +5,7 @@ use std::time::Instant;
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, UPGRADE};
-use axum::http::{HeaderName, HeaderValue, Method};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tracing::{debug, error, info, warn};
@@ -69,6 +69,14 @@ pub(super) async fn finish(State(web): State<Web>, mut request: Request, next: N
         response.headers_mut().insert(REQUEST_ID, value);
     }
 
+    // Anybody can be refused so as often as they like, which must not fill the log.
+    let is_flood = !stranger
+        && failure.is_some()
+        && matches!(
+            status,
+            StatusCode::FORBIDDEN | StatusCode::MISDIRECTED_REQUEST
+        )
+        && web.rates().unknown(client).is_err();
     debug!(client = %client.0, request.id = request_id, "Answered a client");
     // The template, never the address: addresses carry secrets and tokens.
     let route = template.as_ref().map_or("none", MatchedPath::as_str);
@@ -77,6 +85,7 @@ pub(super) async fn finish(State(web): State<Web>, mut request: Request, next: N
         route,
         &response,
         failure.as_ref(),
+        is_flood,
         &request_id,
         started,
     );
@@ -194,6 +203,7 @@ fn log(
     route: &str,
     response: &Response,
     failure: Option<&Failure>,
+    is_flood: bool,
     request_id: &str,
     started: Instant,
 ) {
@@ -218,7 +228,7 @@ fn log(
             );
         }
         // A flood must not fill the log too; what came before the limit stands there.
-        Some(cause @ WebError::TooMany(_)) => {
+        Some(cause) if is_flood || matches!(cause, WebError::TooMany(_)) => {
             debug!(
                 http.method = method,
                 http.route = route,

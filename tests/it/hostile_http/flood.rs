@@ -194,3 +194,23 @@ async fn a_token_that_is_over_uses_nothing_of_its_app_up_and_counts_as_a_strange
     let fresh = token_of(&host.sim.launch(&install.installed_app_id).await.unwrap());
     host.http.send(exchange(&fresh)).await.expect(200);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_refusals_does_not_fill_the_log() {
+    let place = place()
+        .set("AIRLOCK_RATE__UNKNOWN__PER_SECOND", "1")
+        .set("AIRLOCK_RATE__UNKNOWN__BURST", "5");
+    let host = place.serve().await;
+    let begun = Instant::now();
+    for _ in 0..200 {
+        let other = Ask::get("/airlock.js").header("host", "other.example");
+        host.http.send(other).await.expect(421);
+        let cross = Ask::post("/session").header("sec-fetch-site", "cross-site");
+        host.http.send(cross).await.expect(403);
+    }
+    let most = 5 + usize::try_from(begun.elapsed().as_secs()).unwrap() + 1;
+    assert!(host.stop().success());
+    let log = place.log_text();
+    let told = log.matches("Refused ").count();
+    assert!((5..=most).contains(&told), "{told} of {most}: {log}");
+}
