@@ -23,7 +23,7 @@ use url::Url;
 
 use crate::admin::{self, AdminParts, AdminToken};
 use crate::cloud::{Cloud, CloudSettings, Transport};
-use crate::config::{Config, Secrets};
+use crate::config::{Config, NetworkSettings, Secrets};
 use crate::install::{Endpoints, GuestStore, Installs, follow};
 use crate::intake::{Intake, IntakeParts};
 use crate::listener::{self, raise_descriptor_limit};
@@ -207,6 +207,7 @@ impl Host {
         self.lock.announce(address, &token)?;
         let parts = self.admin_parts(Some(&public_url), AdminToken::new(&token), stopping.clone());
         info!(public_url = %public_url, listen = %public.local_addr()?, "Serving at {public_url}");
+        warn_of_unnamed_proxy(&self.config.network, &public_url);
         // Calls in flight need it to the end, so it outlives the listeners.
         let following = CancellationToken::new();
         let _ends_with_this = following.clone().drop_guard();
@@ -255,6 +256,25 @@ impl Host {
         self.installs.database().close().await;
         info!("Stopped");
         Ok(())
+    }
+}
+
+/// TLS is a proxy's, and a proxy that is not named looks like one client who asks for everything.
+fn warn_of_unnamed_proxy(network: &NetworkSettings, public_url: &Url) {
+    if public_url.scheme() != "https" || !network.trusted_proxies.is_empty() {
+        return;
+    }
+    warn!(
+        "public_url is https and trusted_proxies is empty: all clients of your proxy share the {} connections and the rate \
+         limits of one address; try: trusted_proxies = [\"<address of the proxy>\"]",
+        network.connections_per_address
+    );
+    if network.sources.enforce && !network.sources.ranges.is_empty() {
+        warn!(
+            alarm = true,
+            "source_addresses_mode is enforce and no proxy is trusted: calls of Cloud that come through a proxy are refused, \
+             unless source_addresses has the proxy; try: trusted_proxies = [\"<address of the proxy>\"]"
+        );
     }
 }
 

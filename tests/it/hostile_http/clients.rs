@@ -143,3 +143,33 @@ async fn i10_i12_requests_that_never_end_take_a_proxys_client_its_own_room_and_a
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_that_is_not_named_is_told_of_at_the_start() {
+    for (public_url, proxies, mode, told) in [
+        ("https://apps.example.com", "[]", "report", [1, 0]),
+        ("https://apps.example.com", "[]", "enforce", [1, 1]),
+        (
+            "https://apps.example.com",
+            r#"["10.0.0.1"]"#,
+            "enforce",
+            [0, 0],
+        ),
+        ("http://127.0.0.1:1", "[]", "enforce", [0, 0]),
+    ] {
+        let place = place()
+            .set("AIRLOCK_PUBLIC_URL", public_url)
+            .set("AIRLOCK_TRUSTED_PROXIES", proxies)
+            .set("AIRLOCK_SOURCE_ADDRESSES", r#"["192.0.2.0/24"]"#)
+            .set("AIRLOCK_SOURCE_ADDRESSES_MODE", mode);
+        let host = place.serve().await;
+        assert!(host.stop().success());
+        let log = place.log_text();
+        let count = |text: &str| log.matches(text).count();
+        let counts = [
+            count("trusted_proxies is empty"),
+            count("no proxy is trusted"),
+        ];
+        assert_eq!(counts, told, "{public_url} {proxies} {mode}: {log}");
+    }
+}
