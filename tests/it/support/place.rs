@@ -2,8 +2,11 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -55,9 +58,23 @@ pub(super) fn generous() -> Vec<(String, String)> {
     .to_vec()
 }
 
+/// Ports that no connection is ever given by itself: systems begin those at 32,768 or higher. A host that is started again
+/// would else find its port taken now and then.
+const PORTS: Range<u16> = 10_240..32_768;
+
+/// A port that is free, and given out once in this process.
 fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address").port()
+    static NEXT: OnceLock<AtomicU32> = OnceLock::new();
+    // Runs of the tests beside this one begin elsewhere.
+    let next = NEXT.get_or_init(|| AtomicU32::new(std::process::id().wrapping_mul(97)));
+    for _ in PORTS {
+        let number = next.fetch_add(1, Ordering::Relaxed) % u32::from(PORTS.end - PORTS.start);
+        let port = PORTS.start + u16::try_from(number).expect("less than the ports are many");
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no port of {PORTS:?} is free");
 }
 
 impl Place {
