@@ -12,7 +12,7 @@ pub mod sealed;
 pub mod token;
 
 pub use api_key::{ApiKey, InvalidApiKey};
-pub use keyring::{DataKey, FingerprintKey, Keyring, NoneGranted, UsePermit};
+pub use keyring::{DataKey, FingerprintKey, Keyring, NoneGranted, UseBatch, UsePermit};
 pub use list::{InvalidKeyList, SecretList};
 pub use provider::{ConfiguredKeys, KeyProvider, ProviderError};
 pub use sealed::{CanNotOpen, KeyOwner, SealedBlob};

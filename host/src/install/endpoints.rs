@@ -11,13 +11,13 @@ use zeroize::Zeroizing;
 
 use super::key_use::{KeyUse, KeyUseError};
 use crate::model::{Clock, Slug, UnixMillis};
-use crate::secret::{CanNotOpen, Keyring, random_name};
+use crate::secret::{CanNotOpen, Keyring, NoneGranted, UsePermit, random_name};
 use crate::store::endpoints::{self, EndpointRow};
 use crate::store::{Connection, Database, StoreError, audit};
 
 const KINDS: [EndpointKind; 2] = [EndpointKind::Callback, EndpointKind::Portal];
-/// Uses of the master key that are counted ahead: more than one change takes.
-const SPARE_USES: u64 = 8;
+/// Uses of the master key by one change: a secret for each address.
+const CHANGE_USES: u64 = KINDS.len() as u64;
 
 /// Which address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +50,12 @@ pub enum EndpointsError {
     /// The master key may not be used.
     #[error(transparent)]
     Keys(#[from] KeyUseError),
+}
+
+impl From<NoneGranted> for EndpointsError {
+    fn from(error: NoneGranted) -> Self {
+        Self::Keys(error.into())
+    }
 }
 
 impl From<sqlx::Error> for EndpointsError {
@@ -157,13 +163,12 @@ impl Endpoints {
             return Ok(());
         }
         let _turn = self.turn.lock().await;
-        self.uses.prepare(SPARE_USES).await?;
-        let mut tx = self.database.write().await?;
+        let (mut tx, mut uses) = self.uses.begin(CHANGE_USES).await?;
         let rows = endpoints::list(&mut tx).await?;
         for kind in KINDS {
             // Another host may have been quicker.
             if newest_of(&rows, slug, kind).is_none() {
-                self.make(&mut tx, slug, kind, 1).await?;
+                self.make(&mut tx, slug, kind, 1, uses.permit()?).await?;
             }
         }
         tx.commit().await?;
@@ -173,8 +178,7 @@ impl Endpoints {
     /// Makes a new secret for each address of an app. Those before work until they are retired.
     pub async fn rotate(&self, slug: &Slug) -> Result<Rotated, EndpointsError> {
         let _turn = self.turn.lock().await;
-        self.uses.prepare(SPARE_USES).await?;
-        let mut tx = self.database.write().await?;
+        let (mut tx, mut uses) = self.uses.begin(CHANGE_USES).await?;
         let rows = endpoints::list(&mut tx).await?;
         let own = rows.iter().filter(|row| row.slug == *slug).count();
         match own {
@@ -184,7 +188,8 @@ impl Endpoints {
         }
         for kind in KINDS {
             let newest = newest_of(&rows, slug, kind).unwrap_or(0);
-            self.make(&mut tx, slug, kind, newest + 1).await?;
+            self.make(&mut tx, slug, kind, newest + 1, uses.permit()?)
+                .await?;
         }
         tx.commit().await?;
         self.reload_in_turn().await?;
@@ -226,6 +231,7 @@ impl Endpoints {
         slug: &Slug,
         kind: EndpointKind,
         revision: i64,
+        permit: UsePermit,
     ) -> Result<(), EndpointsError> {
         let secret = Zeroizing::new(random_name());
         let place = place(kind, slug, revision);
@@ -234,7 +240,7 @@ impl Endpoints {
             slug: slug.clone(),
             kind: kind.as_str().to_owned(),
             revision,
-            secret: self.uses.permit()?.seal_value(&place, secret.as_bytes()),
+            secret: permit.seal_value(&place, secret.as_bytes()),
             last_used: None,
         };
         let now = self.clock.now();

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use sqlx::{Any, Transaction};
+
 use super::key_use::{KeyUse, KeyUseError};
 use super::tenant::Tenant;
 use crate::model::{Clock, InstallId};
@@ -10,8 +12,6 @@ use crate::store::guest_store::{self, KeyRange, Record};
 use crate::store::installs::{self, Status};
 use crate::store::{Connection, Database, StoreError};
 
-/// Uses of the master key that are counted ahead: more than there are writers at once.
-const SPARE_USES: u64 = 16;
 /// Longest key in bytes.
 const MAX_KEY: usize = 256;
 /// Longest value in bytes.
@@ -141,9 +141,7 @@ impl GuestStore {
             return Err(GuestStoreError::TooLarge);
         }
         let now = self.clock.now();
-        self.uses.prepare(SPARE_USES).await?;
-        let mut tx = self.database.write().await?;
-        let data_key = self.data_key_for_writing(&mut tx, tenant).await?;
+        let (mut tx, data_key) = self.begin(tenant).await?;
         let install = tenant.install_id();
         let stored = guest_store::find(&mut tx, install, key).await?;
         check_condition(condition, stored.as_ref())?;
@@ -251,24 +249,36 @@ impl GuestStore {
             .map_err(|error| GuestStoreError::Other(error.to_string()))
     }
 
-    /// The data key, made where there is none. An install that has ended gets no new one: what it would store
-    /// would never be erased.
-    async fn data_key_for_writing(
+    /// Begins a writing transaction with the data key, made where there is none. An install that has ended gets no new
+    /// one: what it would store would never be erased.
+    async fn begin(
         &self,
-        tx: &mut Connection,
         tenant: &Tenant,
-    ) -> Result<DataKey, GuestStoreError> {
-        let status = may_write(tx, tenant).await?;
-        if let Some(key) = self.data_key(tx, tenant).await? {
-            return Ok(key);
+    ) -> Result<(Transaction<'static, Any>, DataKey), GuestStoreError> {
+        let mut tx = self.database.write().await?;
+        let status = may_write(&mut tx, tenant).await?;
+        if let Some(key) = self.data_key(&mut tx, tenant).await? {
+            return Ok((tx, key));
         }
         if status != Status::Active {
             return Err(GuestStoreError::Unavailable);
         }
-        let permit = self.uses.permit()?;
-        let (key, wrapped) = permit.make_data_key(&key_place(tenant.install_id()));
-        guest_store::insert_data_key(tx, tenant.install_id(), &wrapped, self.clock.now()).await?;
-        Ok(key)
+        // Only a new data key is a use of the master key: those that are there go on when it is worn out.
+        tx.rollback().await?;
+        let (mut tx, mut batch) = self.uses.begin(1).await?;
+        let status = may_write(&mut tx, tenant).await?;
+        if let Some(key) = self.data_key(&mut tx, tenant).await? {
+            return Ok((tx, key));
+        }
+        if status != Status::Active {
+            return Err(GuestStoreError::Unavailable);
+        }
+        let place = key_place(tenant.install_id());
+        let permit = batch.permit().map_err(KeyUseError::from)?;
+        let (key, wrapped) = permit.make_data_key(&place);
+        let now = self.clock.now();
+        guest_store::insert_data_key(&mut tx, tenant.install_id(), &wrapped, now).await?;
+        Ok((tx, key))
     }
 }
 

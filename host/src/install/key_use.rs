@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
+use sqlx::{Any, Transaction};
 use tokio::sync::Mutex;
 use tracing::warn;
 
-use crate::secret::{Keyring, NoneGranted, UsePermit};
+use crate::secret::{Keyring, NoneGranted, UseBatch};
 use crate::store::{Database, StoreError, key_usage};
 
 /// Where counting warns and where it ends. Nonces are random, and NIST SP 800-38D allows 2^32 of them for one key (K5).
@@ -35,9 +36,9 @@ pub enum KeyUseError {
          try: airlock keys generate, put the new key before it, and airlock keys rotate"
     )]
     WornOut(u32),
-    /// Others took the uses that had been counted. The next try counts more.
+    /// More was sealed than uses were taken for it.
     #[error(transparent)]
-    Busy(#[from] NoneGranted),
+    TooFew(#[from] NoneGranted),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -73,38 +74,61 @@ impl KeyUse {
         }
     }
 
-    /// Makes sure that at least `wanted` uses are counted ahead, but for those that others take meanwhile. Writes only
-    /// when they run out, in a transaction of its own: not to be called inside of another.
-    pub(super) async fn prepare(&self, wanted: u64) -> Result<(), KeyUseError> {
-        if self.keyring.granted() >= wanted {
-            return Ok(());
+    /// Begins a writing transaction with as many counted uses of the newest key. The keys are not exchanged while it
+    /// lasts, since that is done in such a transaction too: whatever is sealed in it is of a key that is in use when it
+    /// commits.
+    pub(super) async fn begin(
+        &self,
+        wanted: u64,
+    ) -> Result<(Transaction<'static, Any>, UseBatch), KeyUseError> {
+        loop {
+            let batch = self.prepare(wanted).await?;
+            let tx = self.database.write().await?;
+            if self.keyring.is_current(&batch) {
+                return Ok((tx, batch));
+            }
+        }
+    }
+
+    /// Takes as many counted uses. Writes only when they run out, in a transaction of its own: not to be called inside of
+    /// another.
+    pub(super) async fn prepare(&self, wanted: u64) -> Result<UseBatch, KeyUseError> {
+        if let Ok(batch) = self.keyring.reserve(wanted) {
+            return Ok(batch);
         }
         let _turn = self.turn.lock().await;
-        if self.keyring.granted() >= wanted {
-            return Ok(());
+        loop {
+            if let Ok(batch) = self.keyring.reserve(wanted) {
+                return Ok(batch);
+            }
+            if let Some(batch) = self.count(wanted).await? {
+                return Ok(batch);
+            }
         }
+    }
+
+    /// Counts one more block. None where the keys were exchanged meanwhile.
+    async fn count(&self, wanted: u64) -> Result<Option<UseBatch>, KeyUseError> {
         let key = self.keyring.newest_id();
         let mut tx = self.database.write().await?;
         let counted = key_usage::find(&mut tx, key).await?;
         let left = self.limits.refuse.saturating_sub(counted);
         let block = self.limits.block.max(wanted).min(left);
-        if block == 0 && self.keyring.granted() == 0 {
-            return Err(KeyUseError::WornOut(key));
+        // What others give back may still do.
+        if block == 0 {
+            return match self.keyring.reserve(wanted) {
+                Ok(batch) => Ok(Some(batch)),
+                Err(NoneGranted) => Err(KeyUseError::WornOut(key)),
+            };
         }
         key_usage::add(&mut tx, key, block).await?;
         tx.commit().await?;
-        self.keyring.grant(key, block);
         if counted + block >= self.limits.warn {
             warn!(key = %format_args!("k{key}"), alarm = true,
                 "Master key k{key} was used {} times; at {} it seals no more. Make a new one: airlock keys generate, \
                  then airlock keys rotate", counted + block, self.limits.refuse);
         }
-        Ok(())
-    }
-
-    /// One counted use. To be prepared first.
-    pub(super) fn permit(&self) -> Result<UsePermit, KeyUseError> {
-        Ok(self.keyring.permit()?)
+        Ok(self.keyring.grant_and_reserve(key, block, wanted))
     }
 }
 
@@ -135,32 +159,76 @@ mod tests {
             let mut connection = database.read().await.unwrap();
             key_usage::find(&mut connection, 3).await.unwrap()
         };
-        assert!(matches!(uses.permit(), Err(KeyUseError::Busy(_))));
         for taken in 1..=10 {
-            uses.prepare(1).await.unwrap();
-            drop(uses.permit().unwrap());
+            drop(uses.prepare(1).await.unwrap().permit().unwrap());
             assert_eq!((counted().await, first.granted()), (10, 10 - taken));
         }
-        uses.prepare(4).await.unwrap();
-        drop(uses.permit().unwrap());
+        let mut batch = uses.prepare(4).await.unwrap();
+        for _ in 0..4 {
+            drop(batch.permit().unwrap());
+        }
+        assert_eq!(batch.permit().map(drop), Err(NoneGranted));
+        drop(batch);
+        assert_eq!(first.granted(), 6);
+        drop(uses.prepare(5).await.unwrap());
+        assert_eq!(first.granted(), 6, "what is not used goes back");
         // A crash: the same key in a new process. What was left of the block is lost, and counted.
         let again = keyring(&secret);
         let uses = KeyUse::within(database.clone(), again.clone(), limits);
         assert_eq!((counted().await, again.granted()), (20, 0));
         for _ in 0..5 {
-            uses.prepare(1).await.unwrap();
-            drop(uses.permit().unwrap());
+            drop(uses.prepare(1).await.unwrap().permit().unwrap());
         }
         assert_eq!(counted().await, 25);
         let error = uses.prepare(1).await.unwrap_err();
         assert!(matches!(error, KeyUseError::WornOut(3)), "{error}");
         assert!(error.to_string().contains("airlock keys generate"));
-        assert!(uses.permit().is_err());
         assert_eq!(counted().await, 25, "a refusal counts nothing");
         // Another key is as good as new.
         let other = keyring(&SecretList::generate('k', 4));
         let uses = KeyUse::within(database.clone(), other, limits);
-        uses.prepare(1).await.unwrap();
-        drop(uses.permit().unwrap());
+        drop(uses.prepare(1).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn k4_whoever_prepared_uses_has_them_whatever_others_take_or_exchange() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = DatabaseUrl::Sqlite(folder.path().join("test.db"));
+        let database = Database::open(&url).await.unwrap();
+        let limits = UseLimits {
+            warn: 1000,
+            refuse: 1000,
+            block: 4,
+        };
+        let ring = keyring(&SecretList::generate('k', 1));
+        let uses = KeyUse::within(database.clone(), ring.clone(), limits);
+        let mut running = tokio::task::JoinSet::new();
+        for _ in 0..60 {
+            let uses = uses.clone();
+            running.spawn(async move {
+                let mut batch = uses.prepare(3).await.unwrap();
+                tokio::task::yield_now().await;
+                (0..3).all(|_| batch.permit().is_ok())
+            });
+        }
+        assert!(running.join_all().await.into_iter().all(|all| all));
+        let mut connection = database.read().await.unwrap();
+        let counted = key_usage::find(&mut connection, 1).await.unwrap();
+        assert_eq!(counted - ring.granted(), 180, "each use is counted once");
+        // The keys are exchanged between the taking of the uses and the transaction: they are taken anew.
+        let held = database.write().await.unwrap();
+        let (next, begun) = (Keyring::new(list(2)).unwrap(), uses.begin(1));
+        let exchange = async {
+            tokio::task::yield_now().await;
+            ring.replace(next);
+            drop(held);
+        };
+        let (begun, ()) = tokio::join!(begun, exchange);
+        let permit = begun.unwrap().1.permit().unwrap();
+        assert_eq!(permit.seal_value(&["a"], b"").key_id(), Some(2));
+    }
+
+    fn list(id: u32) -> SecretList {
+        SecretList::parse('k', &SecretList::generate('k', id)).unwrap()
     }
 }

@@ -53,11 +53,11 @@ pub(super) async fn check(
 ) -> Result<(), WrongKeys> {
     let stored = fits(&mut *database.read().await?, keyring).await?;
     if !stored {
-        uses.prepare(1).await?;
-        let mut tx = database.write().await?;
+        let (mut tx, mut batch) = uses.begin(1).await?;
         // Another host may have been quicker; then its key must fit.
         if !fits(&mut tx, keyring).await? {
-            let blob = uses.permit()?.seal_value(&CHECK_PLACE, CHECK);
+            let permit = batch.permit().map_err(KeyUseError::from)?;
+            let blob = permit.seal_value(&CHECK_PLACE, CHECK);
             key_check::insert(&mut tx, &blob).await?;
             tx.commit().await?;
         }

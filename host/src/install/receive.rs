@@ -11,6 +11,7 @@ use super::key_use::KeyUseError;
 use super::lifecycle::Installs;
 use super::tenant::owner;
 use crate::model::{AppId, InstallId, Slug, UnixMillis};
+use crate::secret::{NoneGranted, UseBatch};
 use crate::store::installs::{InstallRow, Status, Transition};
 use crate::store::{Connection, StoreError, audit, events, installs, outbox};
 
@@ -22,8 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(7);
 const EVENT_LIFE: Duration = Duration::from_hours(90 * 24);
 /// Ends of unknown installs that are remembered for each app: whoever knows the address could send any number.
 const MAX_UNKNOWN: i64 = 10_000;
-/// Uses of the master key that are counted ahead: more than one event takes.
-const SPARE_USES: u64 = 8;
+/// Uses of the master key by an install: two fingerprints and the sealed key.
+const INSTALL_USES: u64 = 3;
 /// The first try to prove a key: Cloud may make it live only after our answer.
 const FIRST_PROOF: Duration = Duration::from_millis(500);
 
@@ -53,6 +54,12 @@ pub enum ReceiveError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<NoneGranted> for ReceiveError {
+    fn from(error: NoneGranted) -> Self {
+        Self::Keys(error.into())
+    }
 }
 
 impl From<sqlx::Error> for ReceiveError {
@@ -97,9 +104,8 @@ impl Installs {
         event: InstallEvent,
         deadline: Instant,
     ) -> Result<Receipt, ReceiveError> {
-        self.0.uses.prepare(SPARE_USES).await?;
+        let (mut tx, mut uses) = self.0.uses.begin(INSTALL_USES).await?;
         let now = self.0.clock.now();
-        let mut tx = self.0.database.write().await?;
         let seen = events::seen(&mut tx, slug, &event.key).await?;
         let earlier = installs::attempts_of(&mut tx, &event.install).await?;
         let with_this_key = |row: &&InstallRow| {
@@ -118,11 +124,11 @@ impl Installs {
             attempt: seen.first().map_or(1, |seen| seen.attempt + 1),
             event_type: "install",
             install: &event.install,
-            fingerprint: &self.0.uses.permit()?.fingerprint(&event.body),
+            fingerprint: &uses.permit()?.fingerprint(&event.body),
         };
         events::insert(&mut tx, &event_row, now).await?;
         check_place(slug, &event, &earlier)?;
-        let row = self.attempt_row(slug, &event, &earlier, now)?;
+        let row = self.attempt_row(slug, &event, &earlier, &mut uses)?;
         // The same install told again in other words: same key, same place, same grants.
         let mut told = earlier.iter().filter(with_this_key);
         if told.any(|known| is_living(known.status) && known.granted == row.granted) {
@@ -165,8 +171,9 @@ impl Installs {
         slug: &Slug,
         event: &InstallEvent,
         earlier: &[InstallRow],
-        now: UnixMillis,
+        uses: &mut UseBatch,
     ) -> Result<InstallRow, ReceiveError> {
+        let now = self.0.clock.now();
         let mut row = InstallRow {
             install: event.install.clone(),
             attempt: earlier.first().map_or(1, |row| row.attempt + 1),
@@ -177,7 +184,7 @@ impl Installs {
             status: Status::Pending,
             api_key: None,
             api_key_prefix: event.api_key_prefix.clone(),
-            key_fingerprint: self.0.uses.permit()?.fingerprint_key(&event.api_key),
+            key_fingerprint: uses.permit()?.fingerprint_key(&event.api_key),
             granted: event.granted.clone(),
             // Later than every earlier attempt, so that no old session fits.
             generation: earlier
@@ -191,8 +198,7 @@ impl Installs {
             created_at: now,
             updated_at: now,
         };
-        let permit = self.0.uses.permit()?;
-        row.api_key = Some(permit.seal(&owner(&row), &event.api_key));
+        row.api_key = Some(uses.permit()?.seal(&owner(&row), &event.api_key));
         Ok(row)
     }
 
@@ -216,7 +222,6 @@ impl Installs {
         event: UninstallEvent,
         deadline: Instant,
     ) -> Result<Receipt, ReceiveError> {
-        self.0.uses.prepare(SPARE_USES).await?;
         let now = self.0.clock.now();
         let mut tx = self.0.database.write().await?;
         let _turn = self.0.turn.lock().await;
@@ -231,7 +236,8 @@ impl Installs {
             attempt: seen.first().map_or(1, |seen| seen.attempt + 1),
             event_type: "uninstall",
             install: &event.install,
-            fingerprint: &self.0.uses.permit()?.fingerprint(&event.body),
+            // An end must go through also when the key may seal nothing more.
+            fingerprint: &self.0.keyring.fingerprint_uncounted(&event.body),
         };
         events::insert(&mut tx, &event_row, now).await?;
         let ended = end_all(&mut tx, slug, &event, now).await?;

@@ -23,6 +23,8 @@ use crate::store::{
 
 /// Values of one step.
 const BATCH: u32 = 100;
+/// Uses of the newest key that a step takes at most; what it leaves goes back.
+const STEP_USES: u64 = 2 * BATCH as u64;
 
 /// What one step did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,8 +42,6 @@ pub struct RotationStep {
 impl Installs {
     /// Seals up to a hundred values anew. Nothing is left to do once a step did nothing.
     pub async fn rotate(&self) -> Result<RotationStep, KeyUseError> {
-        let wanted = u64::from(BATCH) * 2;
-        self.0.uses.prepare(wanted).await?;
         let (mut resealed, mut marked) = (self.reseal_small().await?, 0);
         if resealed == 0 {
             resealed = self.reseal_data_keys().await?;
@@ -66,15 +66,15 @@ impl Installs {
 
     /// The tables with a row or two for each key or app: all of them in one go, but no more than a batch.
     async fn reseal_small(&self) -> Result<u64, KeyUseError> {
-        let (keyring, uses) = (&self.0.keyring, &self.0.uses);
+        let keyring = &self.0.keyring;
+        let (mut tx, mut uses) = self.0.uses.begin(STEP_USES).await?;
         let newest = keyring.newest_id();
         let mut resealed = 0;
-        let mut tx = self.0.database.write().await?;
         let kept = fingerprint_keys::list(&mut tx).await?;
         for key in keyring.older_fingerprint_keys() {
             let is_fresh =
                 |(id, blob): &(u32, SealedBlob)| *id == key.id() && blob.key_id() == Some(newest);
-            if !kept.iter().any(is_fresh) {
+            if resealed < u64::from(BATCH) && !kept.iter().any(is_fresh) {
                 let sealed = uses.permit()?.seal_fingerprint_key(&key);
                 fingerprint_keys::put(&mut tx, key.id(), &sealed).await?;
                 resealed += 1;
@@ -111,9 +111,9 @@ impl Installs {
     }
 
     async fn reseal_data_keys(&self) -> Result<u64, KeyUseError> {
-        let (keyring, uses) = (&self.0.keyring, &self.0.uses);
+        let keyring = &self.0.keyring;
+        let (mut tx, mut uses) = self.0.uses.begin(STEP_USES).await?;
         let newest = keyring.newest_header();
-        let mut tx = self.0.database.write().await?;
         let (mut resealed, mut skip) = (0, 0);
         // Rows that do not open stay where they are; the next ones stand behind them.
         while resealed == 0 {
@@ -147,9 +147,9 @@ impl Installs {
 
     /// API keys and their fingerprints. The live table learns of them before the next transition.
     async fn reseal_installs(&self) -> Result<(u64, u64), KeyUseError> {
-        let (keyring, uses) = (&self.0.keyring, &self.0.uses);
+        let keyring = &self.0.keyring;
+        let (mut tx, mut uses) = self.0.uses.begin(STEP_USES).await?;
         let newest = keyring.newest_header();
-        let mut tx = self.0.database.write().await?;
         // As in every transition: first the writer, then the table.
         let _turn = self.0.turn.lock().await;
         let (mut resealed, mut marked) = (Vec::new(), Vec::new());

@@ -28,6 +28,16 @@ struct MasterKey {
     granted: AtomicU64,
 }
 
+impl MasterKey {
+    fn take(&self, wanted: u64) -> Result<(), NoneGranted> {
+        let take = |left: u64| left.checked_sub(wanted);
+        self.granted
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, take)
+            .map(|_| ())
+            .map_err(|_| NoneGranted)
+    }
+}
+
 struct Ring {
     newest: MasterKey,
     older: Vec<MasterKey>,
@@ -116,6 +126,36 @@ impl Keyring {
         }
     }
 
+    /// Notes `counted` more uses of a key like [`Keyring::grant`], and takes `wanted` of them at once, so that others who
+    /// run for the same uses can't leave too few. None where the key is no longer the newest, or there are not as many.
+    pub fn grant_and_reserve(&self, id: u32, counted: u64, wanted: u64) -> Option<UseBatch> {
+        let ring = self.ring.load_full();
+        if ring.newest.id != id {
+            return None;
+        }
+        let granted = &ring.newest.granted;
+        let Some(rest) = counted.checked_sub(wanted) else {
+            granted.fetch_add(counted, Ordering::AcqRel);
+            return self.reserve(wanted).ok();
+        };
+        granted.fetch_add(rest, Ordering::AcqRel);
+        let left = wanted;
+        Some(UseBatch { ring, left })
+    }
+
+    /// Takes as many counted uses of the newest key, or none.
+    pub fn reserve(&self, wanted: u64) -> Result<UseBatch, NoneGranted> {
+        let ring = self.ring.load_full();
+        ring.newest.take(wanted)?;
+        let left = wanted;
+        Ok(UseBatch { ring, left })
+    }
+
+    /// Whether the newest key is still the one that these uses are of.
+    pub fn is_current(&self, batch: &UseBatch) -> bool {
+        Arc::ptr_eq(&self.ring.load(), &batch.ring)
+    }
+
     /// How many counted uses of the newest key are left.
     pub fn granted(&self) -> u64 {
         self.ring.load().newest.granted.load(Ordering::Acquire)
@@ -124,11 +164,7 @@ impl Keyring {
     /// Takes one counted use of the newest key.
     pub fn permit(&self) -> Result<UsePermit, NoneGranted> {
         let ring = self.ring.load_full();
-        let left = &ring.newest.granted;
-        left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| {
-            left.checked_sub(1)
-        })
-        .map_err(|_| NoneGranted)?;
+        ring.newest.take(1)?;
         Ok(UsePermit(ring))
     }
 
@@ -193,6 +229,13 @@ impl Keyring {
         self.ring.load().all().any(|key| key.id == id) || kept.iter().any(|key| key.id == id)
     }
 
+    /// A fingerprint that is counted as no use of a key: it is an HMAC under a key of its own, which wears out no key. For
+    /// what must be noted even when the master key may seal nothing more.
+    pub fn fingerprint_uncounted(&self, bytes: &[u8]) -> Vec<u8> {
+        let ring = self.ring.load();
+        fingerprint_with(ring.newest.id, &ring.newest.fingerprint, bytes)
+    }
+
     /// Whether `stored` is the fingerprint of `bytes`, made with any key that is here or was kept. Comparing is no use
     /// of a key: nothing new is stored.
     pub fn matches_fingerprint(&self, stored: &[u8], bytes: &[u8]) -> bool {
@@ -206,6 +249,17 @@ impl Keyring {
         // A number may have been given again to another key, so both are tried.
         ring.all().any(|key| key.id == id && same(&key.fingerprint))
             || kept.iter().any(|key| key.id == id && same(&key.key))
+    }
+
+    /// Whether the key of that number is the one whose fingerprint key was kept under it.
+    pub fn is_kept(&self, id: u32) -> bool {
+        let ring = self.ring.load();
+        let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
+        let same = |key: &MasterKey| {
+            kept.iter()
+                .any(|kept| kept.id == id && bool::from(kept.key.ct_eq(&*key.fingerprint)))
+        };
+        ring.all().filter(|key| key.id == id).any(same)
     }
 
     /// Whether `stored` is the fingerprint of an API key.
@@ -233,6 +287,36 @@ impl fmt::Debug for Keyring {
             "Keyring(newest k{}, {older} older, [redacted])",
             self.newest_id()
         )
+    }
+}
+
+/// Counted uses of the newest master key, taken together. What is not used goes back on drop. They stay good when the
+/// keys are exchanged.
+#[must_use = "the uses are taken"]
+pub struct UseBatch {
+    ring: Arc<Ring>,
+    left: u64,
+}
+
+impl UseBatch {
+    /// One of them.
+    pub fn permit(&mut self) -> Result<UsePermit, NoneGranted> {
+        self.left = self.left.checked_sub(1).ok_or(NoneGranted)?;
+        Ok(UsePermit(self.ring.clone()))
+    }
+}
+
+impl Drop for UseBatch {
+    fn drop(&mut self) {
+        let granted = &self.ring.newest.granted;
+        granted.fetch_add(self.left, Ordering::AcqRel);
+    }
+}
+
+impl fmt::Debug for UseBatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (left, id) = (self.left, self.ring.newest.id);
+        write!(f, "UseBatch({left} of k{id}, [redacted])")
     }
 }
 
