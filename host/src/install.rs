@@ -16,9 +16,10 @@ pub mod live;
 pub mod receive;
 pub mod refusal;
 pub mod rotation;
+mod task;
 pub mod tenant;
 
-pub use endpoints::{EndpointKind, Endpoints, Older, Rotated};
+pub use endpoints::{Address, EndpointKind, Endpoints, Older, Rotated};
 pub use event::{Event, EventError, InstallEvent, UninstallEvent};
 pub use follow::follow;
 pub use guest_store::{Condition, Entry, GuestStore, GuestStoreError};

@@ -19,6 +19,11 @@ pub(super) enum Answerer {
     Here(Box<Host>),
 }
 
+/// How long a report may take.
+const REPORT: Duration = Duration::from_secs(10);
+/// How long a change may take. A step of a rotation waits for up to six turns at the writer, 6 s each at most.
+const CHANGE: Duration = Duration::from_secs(60);
+
 /// The running host can't do it as things stand; holds its sentence.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -45,10 +50,7 @@ pub(super) async fn answerer(args: &CommonArgs) -> anyhow::Result<Answerer> {
             clippy::disallowed_methods,
             reason = "the command asks its own host, not Cloud"
         )]
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .timeout(Duration::from_secs(10))
-            .build()?;
+        let client = reqwest::Client::builder().no_proxy().build()?;
         return Ok(Answerer::Running(Asking { client, held }));
     }
     crate::app::start_log("warn", false)?;
@@ -59,18 +61,19 @@ pub(super) async fn answerer(args: &CommonArgs) -> anyhow::Result<Answerer> {
 impl Asking {
     /// Reads a report. None if the host says that there is no such thing.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<Option<T>> {
-        self.send(reqwest::Method::GET, path).await
+        self.send(reqwest::Method::GET, path, REPORT).await
     }
 
     /// Asks for a change. None if the host says that there is no such thing.
     pub(super) async fn post<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<Option<T>> {
-        self.send(reqwest::Method::POST, path).await
+        self.send(reqwest::Method::POST, path, CHANGE).await
     }
 
     async fn send<T: DeserializeOwned>(
         &self,
         method: reqwest::Method,
         path: &str,
+        patience: Duration,
     ) -> anyhow::Result<Option<T>> {
         let address = self
             .held
@@ -80,6 +83,7 @@ impl Asking {
             .client
             .request(method, format!("http://{address}{path}"))
             .bearer_auth(&self.held.token)
+            .timeout(patience)
             .send()
             .await
             .with_context(|| format!("asking the running host at {address}"))?;

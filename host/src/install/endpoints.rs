@@ -1,15 +1,17 @@
 //! The two addresses of each app: their secret parts, kept sealed, compared in memory and in constant time.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
+use sqlx::{Any, Transaction};
 use subtle::{Choice, ConditionallySelectable as _, ConstantTimeEq};
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
 use super::key_use::{KeyUse, KeyUseError};
+use super::task::to_its_end;
 use crate::model::{Clock, Slug, UnixMillis};
 use crate::secret::{CanNotOpen, Keyring, NoneGranted, UsePermit, random_name};
 use crate::store::endpoints::{self, EndpointRow};
@@ -85,6 +87,21 @@ pub struct Older {
     pub last_used: Option<UnixMillis>,
 }
 
+/// An address whose secret was given, right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    slug: Slug,
+    kind: EndpointKind,
+    revision: i64,
+}
+
+impl Address {
+    /// The app that it belongs to.
+    pub fn slug(&self) -> &Slug {
+        &self.slug
+    }
+}
+
 /// What became of a wish to change an app's addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rotated {
@@ -108,6 +125,8 @@ pub struct Endpoints {
     known: Arc<RwLock<Vec<Known>>>,
     /// One change at a time, so that memory ends as the database does.
     turn: Arc<Mutex<()>>,
+    /// Whether a change was committed that could not be read again yet.
+    behind: Arc<AtomicBool>,
 }
 
 impl Endpoints {
@@ -125,6 +144,7 @@ impl Endpoints {
             clock,
             known: Arc::default(),
             turn: Arc::default(),
+            behind: Arc::default(),
         };
         endpoints.reload().await?;
         Ok(endpoints)
@@ -153,6 +173,7 @@ impl Endpoints {
             }
         }
         *known = fresh;
+        self.behind.store(false, Ordering::Relaxed);
         Ok(())
     }
 
@@ -162,6 +183,11 @@ impl Endpoints {
         if !KINDS.into_iter().any(lacks) {
             return Ok(());
         }
+        let (endpoints, slug) = (self.clone(), slug.clone());
+        to_its_end(async move { endpoints.make_missing(&slug).await }).await
+    }
+
+    async fn make_missing(&self, slug: &Slug) -> Result<(), EndpointsError> {
         let _turn = self.turn.lock().await;
         let (mut tx, mut uses) = self.uses.begin(CHANGE_USES).await?;
         let rows = endpoints::list(&mut tx).await?;
@@ -171,12 +197,16 @@ impl Endpoints {
                 self.make(&mut tx, slug, kind, 1, uses.permit()?).await?;
             }
         }
-        tx.commit().await?;
-        self.reload_in_turn().await
+        self.commit(tx).await
     }
 
     /// Makes a new secret for each address of an app. Those before work until they are retired.
     pub async fn rotate(&self, slug: &Slug) -> Result<Rotated, EndpointsError> {
+        let (endpoints, slug) = (self.clone(), slug.clone());
+        to_its_end(async move { endpoints.make_newer(&slug).await }).await
+    }
+
+    async fn make_newer(&self, slug: &Slug) -> Result<Rotated, EndpointsError> {
         let _turn = self.turn.lock().await;
         let (mut tx, mut uses) = self.uses.begin(CHANGE_USES).await?;
         let rows = endpoints::list(&mut tx).await?;
@@ -191,13 +221,17 @@ impl Endpoints {
             self.make(&mut tx, slug, kind, newest + 1, uses.permit()?)
                 .await?;
         }
-        tx.commit().await?;
-        self.reload_in_turn().await?;
+        self.commit(tx).await?;
         Ok(Rotated::Made)
     }
 
     /// Ends every secret of an app but the newest of each address.
     pub async fn retire(&self, slug: &Slug) -> Result<Rotated, EndpointsError> {
+        let (endpoints, slug) = (self.clone(), slug.clone());
+        to_its_end(async move { endpoints.end_older(&slug).await }).await
+    }
+
+    async fn end_older(&self, slug: &Slug) -> Result<Rotated, EndpointsError> {
         let _turn = self.turn.lock().await;
         let mut tx = self.database.write().await?;
         let rows = endpoints::list(&mut tx).await?;
@@ -216,13 +250,20 @@ impl Endpoints {
             }
             retired += ended;
         }
-        tx.commit().await?;
-        self.reload_in_turn().await?;
+        self.commit(tx).await?;
         Ok(if is_known {
             Rotated::Retired(retired)
         } else {
             Rotated::Unknown
         })
+    }
+
+    /// Commits, and reads what stands there then. Also where the commit failed: it may have come through all the same.
+    async fn commit(&self, tx: Transaction<'static, Any>) -> Result<(), EndpointsError> {
+        let committed = tx.commit().await;
+        self.behind.store(true, Ordering::Relaxed);
+        self.reload_in_turn().await?;
+        Ok(committed?)
     }
 
     async fn make(
@@ -269,12 +310,15 @@ impl Endpoints {
 
     /// Writes down when addresses were used since it was last written. Not done at each request: a minute is exact
     /// enough for an operator who asks whether Cloud still calls an older one.
-    pub async fn note_uses(&self) -> Result<(), StoreError> {
+    pub async fn note_uses(&self) -> Result<(), EndpointsError> {
+        if self.behind.load(Ordering::Relaxed) {
+            self.reload().await?;
+        }
         let used: Vec<(Slug, EndpointKind, i64, i64)> = {
             let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
             let fresh = known.iter().filter_map(|entry| {
                 let at = entry.last_used.load(Ordering::Relaxed);
-                let noted = entry.noted.swap(at, Ordering::Relaxed);
+                let noted = entry.noted.load(Ordering::Relaxed);
                 (at > noted).then(|| (entry.slug.clone(), entry.kind, entry.revision, at))
             });
             fresh.collect()
@@ -283,11 +327,21 @@ impl Endpoints {
             return Ok(());
         }
         let mut tx = self.database.write().await?;
-        for (slug, kind, revision, at) in used {
-            let at = UnixMillis::new(at);
-            endpoints::note_use(&mut tx, &slug, kind.as_str(), revision, at).await?;
+        for (slug, kind, revision, at) in &used {
+            let at = UnixMillis::new(*at);
+            endpoints::note_use(&mut tx, slug, kind.as_str(), *revision, at).await?;
         }
         tx.commit().await?;
+        // Only now: a use whose write failed is written the next time.
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        for entry in known.iter() {
+            let written = used.iter().find(|(slug, kind, revision, _)| {
+                entry.slug == *slug && entry.kind == *kind && entry.revision == *revision
+            });
+            if let Some((.., at)) = written {
+                entry.noted.fetch_max(*at, Ordering::Relaxed);
+            }
+        }
         Ok(())
     }
 
@@ -303,7 +357,7 @@ impl Endpoints {
 
     /// The app whose address this is. Every known secret is compared, in constant time and without a database
     /// statement, so neither the time nor the load tells how near a guess was.
-    pub fn matches(&self, kind: EndpointKind, slug: &str, secret: &str) -> Option<Slug> {
+    pub fn matches(&self, kind: EndpointKind, slug: &str, secret: &str) -> Option<Address> {
         let digest: [u8; 32] = Sha256::digest(secret.as_bytes()).into();
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let mut found = u64::MAX;
@@ -313,9 +367,25 @@ impl Endpoints {
             found.conditional_assign(&position, matches);
         }
         let entry = known.get(usize::try_from(found).ok()?)?;
+        Some(Address {
+            slug: entry.slug.clone(),
+            kind,
+            revision: entry.revision,
+        })
+    }
+
+    /// Notes that an address was used by a call that was let in.
+    pub fn note_use(&self, address: &Address) {
         let now = self.clock.now().get();
-        entry.last_used.fetch_max(now, Ordering::Relaxed);
-        Some(entry.slug.clone())
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let own = known.iter().find(|entry| {
+            entry.slug == address.slug
+                && entry.kind == address.kind
+                && entry.revision == address.revision
+        });
+        if let Some(entry) = own {
+            entry.last_used.fetch_max(now, Ordering::Relaxed);
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use super::guest_store::key_place;
 use super::key_use::KeyUseError;
 use super::keys::{CHECK, CHECK_PLACE};
 use super::lifecycle::Installs;
+use super::task::to_its_end;
 use super::tenant::{Tenant, owner};
 use crate::model::InstallId;
 use crate::secret::SealedBlob;
@@ -40,8 +41,14 @@ pub struct RotationStep {
 }
 
 impl Installs {
-    /// Seals up to a hundred values anew. Nothing is left to do once a step did nothing.
+    /// Seals up to a hundred values anew. Nothing is left to do once a step did nothing. A step that was begun is done
+    /// to its end, also where nobody waits for it any more.
     pub async fn rotate(&self) -> Result<RotationStep, KeyUseError> {
+        let installs = self.clone();
+        to_its_end(async move { installs.rotate_step().await }).await
+    }
+
+    async fn rotate_step(&self) -> Result<RotationStep, KeyUseError> {
         let (mut resealed, mut marked) = (self.reseal_small().await?, 0);
         if resealed == 0 {
             resealed = self.reseal_data_keys().await?;
@@ -179,7 +186,7 @@ impl Installs {
         }
         tx.commit().await?;
         for row in marked {
-            self.0.live.remove(&row.install);
+            self.0.live.remove_attempt(&Tenant::new(row));
         }
         for row in resealed {
             self.0.live.replace(Tenant::new(row));

@@ -70,6 +70,8 @@ impl CloudRequest {
             warn!(app = %caller.slug(), alarm = true, "Refused a call for {} whose address is right: {error}", caller.slug());
             return Err(WebError::NotFound);
         }
+        // A look at the address is no use of it: only what is verified counts.
+        web.0.parts.endpoints.note_use(caller.address());
         require_json(&parts.headers)?;
         Ok(Self::Message {
             slug: caller.slug().clone(),

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::client::Client;
 use super::error::WebError;
 use super::{Web, cookie};
-use crate::install::{ActiveInstall, EndpointKind, SessionRefused};
+use crate::install::{ActiveInstall, Address, EndpointKind, SessionRefused};
 use crate::model::Slug;
 use crate::secret::{PortalSession, SessionId, TokenError};
 
@@ -28,7 +28,7 @@ const ROOM: usize = 64 * 1024;
 /// Proof that the request carries the secret which only Cloud was given, for one app and one of its two addresses.
 #[derive(Debug)]
 pub(super) struct CloudCaller {
-    slug: Slug,
+    address: Address,
 }
 
 impl CloudCaller {
@@ -41,22 +41,25 @@ impl CloudCaller {
         client: Client,
     ) -> Result<Self, WebError> {
         let Path((app, secret)) = address.map_err(|_| WebError::NotFound)?;
-        let slug = web
-            .0
-            .parts
-            .endpoints
+        let endpoints = &web.0.parts.endpoints;
+        let address = endpoints
             .matches(kind, &app, &secret)
             .ok_or(WebError::NotFound)?;
         if !web.0.sources.admits(client) {
             return Err(WebError::NotFound);
         }
-        web.rates().cloud(kind, &slug)?;
-        Ok(Self { slug })
+        web.rates().cloud(kind, address.slug())?;
+        Ok(Self { address })
     }
 
     /// The app that was addressed.
     pub(super) fn slug(&self) -> &Slug {
-        &self.slug
+        self.address.slug()
+    }
+
+    /// The address that was used.
+    pub(super) fn address(&self) -> &Address {
+        &self.address
     }
 }
 
