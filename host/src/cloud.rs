@@ -15,6 +15,7 @@ pub mod meter;
 pub mod outbound;
 pub mod outside;
 pub mod path;
+mod per_install;
 pub mod permit;
 mod persist;
 pub mod proof;

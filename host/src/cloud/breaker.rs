@@ -1,8 +1,10 @@
-//! The circuit breaker: an app stops calling a Cloud that does not answer, and one try at a time finds out when it does.
+//! The circuit breaker: an install stops calling a Cloud that does not answer, and one try at a time finds out when it
+//! does.
 //!
-//! One breaker per app. A transport speaks to one origin, so that is one per app and origin. What counts as a failure is
-//! no answer: no connection, a broken one, a timeout, a 5xx. A 4xx is an answer, so one install's bad key never stops
-//! the others.
+//! One breaker per app and install, so what one tenant meets or provokes stops nobody else. When a second install of an
+//! app finds the same, and nobody was answered in between, the app as a whole stops. A transport speaks to one origin, so
+//! all that is per origin too. What counts as a failure is no answer: no connection, a broken one, a timeout, a 5xx. A 4xx
+//! is an answer.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,9 +12,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::model::Slug;
+use super::per_install::PerInstall;
+use crate::model::{InstallId, Slug};
 
-/// Failures in a row that open it.
+/// Failures in a row of one install that open its breaker.
 const FAILURES: u32 = 5;
 /// How long it stays open before one try may go through.
 const OPEN: Duration = Duration::from_secs(5);
@@ -28,16 +31,152 @@ pub(super) enum Health {
     Unknown,
 }
 
+/// Open until a moment, and then for one try at a time.
 #[derive(Debug, Default)]
-struct State {
-    failures: u32,
+struct Gate {
     open_until: Option<Instant>,
     probing: bool,
 }
 
+impl Gate {
+    fn open(&mut self) {
+        self.open_until = Some(Instant::now() + OPEN);
+    }
+
+    /// How long nothing may pass; none if a probe may.
+    fn left(&self) -> Option<Duration> {
+        let left = self.open_until?.saturating_duration_since(Instant::now());
+        if !left.is_zero() {
+            return Some(left);
+        }
+        self.probing.then_some(OPEN)
+    }
+}
+
+/// One install. There is none for an install that was answered last.
+#[derive(Debug, Default)]
+struct State {
+    failures: u32,
+    gate: Gate,
+}
+
+impl State {
+    /// Its time is over and nobody asks: it would be found out again.
+    fn is_idle(&self) -> bool {
+        !self.gate.probing
+            && self
+                .gate
+                .open_until
+                .is_none_or(|until| until <= Instant::now())
+    }
+}
+
+/// One app: its installs, and all of them together.
+#[derive(Debug, Default)]
+struct App {
+    installs: PerInstall<State>,
+    /// The install whose breaker opened first since anybody was answered.
+    suspect: Option<InstallId>,
+    together: Gate,
+}
+
+/// What a try finds out, beside its own end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// Nothing: nothing was open.
+    Plain,
+    /// Whether this install is answered again.
+    OfInstall,
+    /// Whether the app is.
+    OfApp,
+}
+
+impl App {
+    fn enter(&mut self, install: &InstallId) -> Result<Role, Duration> {
+        let now_open = self.together.open_until;
+        if let Some(until) = now_open.filter(|until| *until > Instant::now()) {
+            return Err(until.saturating_duration_since(Instant::now()));
+        }
+        // An install that is known to fail asks for itself only: it must not take the app's turn from one that may succeed.
+        if let Some(state) = self.installs.get_mut(install)
+            && state.gate.open_until.is_some()
+        {
+            return match state.gate.left() {
+                Some(left) => Err(left),
+                None => {
+                    state.gate.probing = true;
+                    Ok(Role::OfInstall)
+                }
+            };
+        }
+        if now_open.is_none() {
+            return Ok(Role::Plain);
+        }
+        match self.together.left() {
+            Some(left) => Err(left),
+            None => {
+                self.together.probing = true;
+                Ok(Role::OfApp)
+            }
+        }
+    }
+
+    fn learn(&mut self, install: &InstallId, role: Role, health: Health) {
+        let is_open = |gate: &Gate| gate.open_until.is_some();
+        let role = match role {
+            // Somebody else found it out meanwhile.
+            Role::OfApp if !is_open(&self.together) => Role::Plain,
+            role => role,
+        };
+        if role == Role::OfApp {
+            self.together.probing = false;
+        }
+        if role == Role::OfInstall
+            && let Some(state) = self.installs.get_mut(install)
+        {
+            state.gate.probing = false;
+        }
+        // Tries that began before it opened say nothing about now.
+        let known = self.installs.get_mut(install);
+        let is_late = is_open(&self.together) || known.is_some_and(|state| is_open(&state.gate));
+        if role == Role::Plain && is_late {
+            return;
+        }
+        match health {
+            Health::Unknown => {}
+            Health::Answered => {
+                self.installs.remove(install);
+                self.suspect = None;
+                self.together = Gate::default();
+            }
+            Health::Failed => self.fail(install, role),
+        }
+    }
+
+    fn fail(&mut self, install: &InstallId, role: Role) {
+        // Where there is no room, this install's failures open nothing.
+        let Some(state) = self.installs.entry(install, State::default, State::is_idle) else {
+            return;
+        };
+        state.failures = state.failures.saturating_add(1);
+        // A failed probe is enough, so that the same install does not probe for the app again.
+        if role == Role::Plain && state.failures < FAILURES {
+            return;
+        }
+        state.gate.open();
+        match &self.suspect {
+            // One that is known to fail holds up no one but itself.
+            _ if role == Role::OfInstall => {}
+            Some(first) if first != install => self.together.open(),
+            Some(_) => {}
+            None => self.suspect = Some(install.clone()),
+        }
+    }
+}
+
 /// The breakers of every app towards one origin.
 #[derive(Debug, Default)]
-pub(super) struct Breakers(Mutex<HashMap<Slug, State>>);
+pub(super) struct Breakers(Mutex<HashMap<Slug, App>>);
 
 /// Leave for one try. Dropped without [`Pass::end`], nothing was learned.
 #[must_use = "a try that is not ended teaches the breaker nothing"]
@@ -45,124 +184,52 @@ pub(super) struct Breakers(Mutex<HashMap<Slug, State>>);
 pub(super) struct Pass<'a> {
     breakers: &'a Breakers,
     app: &'a Slug,
-    probe: bool,
+    install: &'a InstallId,
+    role: Role,
 }
 
 impl Breakers {
-    /// Leave for one try of an app; while open, how long to wait. Never waits itself.
-    pub(super) fn enter<'a>(&'a self, app: &'a Slug) -> Result<Pass<'a>, Duration> {
-        let probe = self.with(app, |state| match state.open_until {
-            None => Ok(false),
-            Some(until) => {
-                let left = until.saturating_duration_since(Instant::now());
-                if !left.is_zero() {
-                    return Err(left);
-                }
-                if state.probing {
-                    return Err(OPEN);
-                }
-                state.probing = true;
-                Ok(true)
-            }
-        })?;
+    /// Leave for one try of an install of an app; while open, how long to wait. Never waits itself.
+    pub(super) fn enter<'a>(
+        &'a self,
+        app: &'a Slug,
+        install: &'a InstallId,
+    ) -> Result<Pass<'a>, Duration> {
+        let role = self.with(app, |state| state.enter(install))?;
         Ok(Pass {
             breakers: self,
             app,
-            probe,
+            install,
+            role,
         })
     }
 
-    fn with<T>(&self, app: &Slug, change: impl FnOnce(&mut State) -> T) -> T {
-        let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(state) = states.get_mut(app) {
+    fn with<T>(&self, app: &Slug, change: impl FnOnce(&mut App) -> T) -> T {
+        let mut apps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(state) = apps.get_mut(app) {
             return change(state);
         }
-        change(states.entry(app.clone()).or_default())
+        change(apps.entry(app.clone()).or_default())
     }
 
-    fn learn(&self, app: &Slug, probe: bool, health: Health) {
-        self.with(app, |state| {
-            // Tries that began before it opened say nothing about now.
-            if state.open_until.is_some() && !probe {
-                return;
-            }
-            match health {
-                Health::Answered => *state = State::default(),
-                Health::Unknown => state.probing = false,
-                Health::Failed => {
-                    state.probing = false;
-                    state.failures = state.failures.saturating_add(1);
-                    if state.failures >= FAILURES {
-                        state.open_until = Some(Instant::now() + OPEN);
-                    }
-                }
-            }
-        });
+    fn learn(&self, pass: &Pass<'_>, health: Health) {
+        self.with(pass.app, |app| app.learn(pass.install, pass.role, health));
     }
 }
 
 impl Pass<'_> {
     /// Tells what the try showed.
     pub(super) fn end(self, health: Health) {
-        self.breakers.learn(self.app, self.probe, health);
+        self.breakers.learn(&self, health);
         std::mem::forget(self);
     }
 }
 
 impl Drop for Pass<'_> {
     fn drop(&mut self) {
-        self.breakers.learn(self.app, self.probe, Health::Unknown);
+        self.breakers.learn(self, Health::Unknown);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn app(name: &str) -> Slug {
-        Slug::parse(name).unwrap()
-    }
-
-    fn fail(breakers: &Breakers, app: &Slug, times: u32) {
-        for _ in 0..times {
-            breakers.enter(app).unwrap().end(Health::Failed);
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn w8_it_opens_at_the_fifth_failure_in_a_row_for_that_app_alone() {
-        let (breakers, kyc, other) = (Breakers::default(), app("kyc"), app("other"));
-        fail(&breakers, &kyc, 4);
-        breakers.enter(&kyc).unwrap().end(Health::Answered);
-        fail(&breakers, &kyc, 4);
-        drop(breakers.enter(&kyc).unwrap());
-        fail(&breakers, &kyc, 1);
-        assert_eq!(breakers.enter(&kyc).unwrap_err(), OPEN);
-        assert!(breakers.enter(&other).is_ok());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn w8_half_open_lets_one_probe_through_and_its_end_decides() {
-        let (breakers, kyc) = (Breakers::default(), app("kyc"));
-        let early = breakers.enter(&kyc).unwrap();
-        fail(&breakers, &kyc, 5);
-        early.end(Health::Answered);
-        assert!(
-            breakers.enter(&kyc).is_err(),
-            "a try from before does not close it"
-        );
-        tokio::time::advance(OPEN).await;
-        let probe = breakers.enter(&kyc).unwrap();
-        assert!(breakers.enter(&kyc).is_err(), "one probe at a time");
-        probe.end(Health::Failed);
-        assert_eq!(breakers.enter(&kyc).unwrap_err(), OPEN, "open again");
-        tokio::time::advance(OPEN).await;
-        drop(breakers.enter(&kyc).unwrap());
-        let next = breakers
-            .enter(&kyc)
-            .expect("a probe that was given up makes room for another");
-        next.end(Health::Answered);
-        let passes: Vec<_> = (0..10).map(|_| breakers.enter(&kyc).unwrap()).collect();
-        assert_eq!(passes.len(), 10, "closed");
-    }
-}
+mod tests;

@@ -1,4 +1,4 @@
-//! Trying again: only what is idempotent, a few times, within the call's own time and the app's budget.
+//! Trying again: only what is idempotent, a few times, within the call's own time and the install's budget.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::breaker::{Breakers, Health};
 use super::budget::Budgets;
 use super::error::{CloudError, Wait};
-use crate::model::Slug;
+use crate::model::{InstallId, Slug};
 
 /// Further tries after the first one.
 const RETRIES: usize = 2;
@@ -53,8 +53,10 @@ pub(super) struct Ended {
 
 /// What bounds the tries of one call.
 pub(super) struct Bounds<'a> {
-    /// Whose call it is.
+    /// Whose call it is: of which app,
     pub(super) app: &'a Slug,
+    /// and for which of its installs.
+    pub(super) install: &'a InstallId,
     /// When the guest's call ends.
     pub(super) deadline: Instant,
     /// Whether doing it twice is doing it once.
@@ -76,7 +78,7 @@ impl Bounds<'_> {
         F: Fn() -> Fut,
         Fut: Future<Output = Tried>,
     {
-        self.budgets.count_call(self.app);
+        self.budgets.count_call(self.app, self.install);
         let in_doubt = AtomicBool::new(false);
         let (attempt, doubt) = (&attempt, &in_doubt);
         let waits = ExponentialBuilder::new()
@@ -85,7 +87,7 @@ impl Bounds<'_> {
             .with_factor(2.0)
             .with_max_times(if self.idempotent { RETRIES } else { 0 });
         let one = move || async move {
-            let pass = self.breakers.enter(self.app).map_err(open)?;
+            let pass = self.breakers.enter(self.app, self.install).map_err(open)?;
             let tried = attempt().await;
             pass.end(tried.health);
             tried.result.map_err(|error| {
@@ -118,7 +120,8 @@ impl Bounds<'_> {
         }
         let wait = jittered(longest).max(wish.unwrap_or_default());
         // The budget last: a retry that has no time is not paid for.
-        (Instant::now() + wait < self.deadline && self.budgets.withdraw(self.app)).then_some(wait)
+        (Instant::now() + wait < self.deadline && self.budgets.withdraw(self.app, self.install))
+            .then_some(wait)
     }
 }
 
@@ -146,7 +149,7 @@ fn open(left: Duration) -> Fault {
     let seconds = u32::try_from(left.as_millis().div_ceil(1000)).unwrap_or(u32::MAX);
     Fault {
         error: CloudError::Unavailable(Wait {
-            message: "Cloud has not answered this app's last calls; nothing is sent for a moment"
+            message: "Cloud has not answered the last calls; nothing is sent for a moment"
                 .to_owned(),
             retry_after_seconds: Some(seconds),
         }),

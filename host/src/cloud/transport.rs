@@ -94,6 +94,7 @@ impl Transport {
     ) -> Ended {
         let bounds = Bounds {
             app: tenant.slug(),
+            install: tenant.install_id(),
             deadline,
             idempotent: request.is_idempotent(),
             breakers: &self.breakers,

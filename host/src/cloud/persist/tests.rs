@@ -43,9 +43,10 @@ impl Trial {
     /// A call whose tries end as scripted, the last one again and again.
     async fn run(&self, idempotent: bool, within: Duration, script: fn(usize) -> Tried) -> Ended {
         self.begun.lock().unwrap().clear();
-        let app = app();
+        let (app, install) = (app(), InstallId::parse("instapp_1").unwrap());
         let bounds = Bounds {
             app: &app,
+            install: &install,
             deadline: Instant::now() + within,
             idempotent,
             breakers: &self.breakers,
