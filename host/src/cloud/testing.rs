@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::{CallPolicy, Cloud, CloudSettings, InstanceCloud, Transport};
 use crate::config::DatabaseUrl;
-use crate::install::{Event, Installs, Tenant};
+use crate::install::{Attempt, Event, Installs, Tenant};
 use crate::model::{Clock, Grants, InstallId, ManualClock, Permission, Slug, UnixMillis};
 use crate::secret::{Keyring, SecretList};
 use crate::store::Database;
@@ -150,6 +150,7 @@ pub(crate) fn settings(api_url: url::Url) -> CloudSettings {
 /// Installs over a database of their own, and Cloud as they reach it.
 pub(crate) struct Callers {
     pub(crate) cloud: Cloud,
+    pub(crate) clock: Arc<ManualClock>,
     installs: Installs,
     _folder: tempfile::TempDir,
 }
@@ -161,23 +162,25 @@ impl Callers {
 
     pub(crate) async fn with(settings: CloudSettings) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(UnixMillis::new(1_776_000_000_000)));
+        let clock = Arc::new(ManualClock::new(UnixMillis::new(1_776_000_000_000)));
+        let shared: Arc<dyn Clock> = clock.clone();
         let url = DatabaseUrl::Sqlite(folder.path().join("test.db"));
         let database = Database::open(&url).await.unwrap();
         let roots = SecretList::parse('k', &SecretList::generate('k', 1)).unwrap();
         let keyring = Arc::new(Keyring::new(roots).unwrap());
-        let installs = Installs::open(database, keyring, clock, BTreeMap::new())
+        let installs = Installs::open(database, keyring, shared, BTreeMap::new())
             .await
             .unwrap();
         Self {
             cloud: Cloud::new(Transport::new(settings).unwrap(), installs.clone()),
+            clock,
             installs,
             _folder: folder,
         }
     }
 
-    /// An active install of an app with every scope.
-    pub(crate) async fn install(&self, app: &str) -> Tenant {
+    /// An attempt to install an app with every scope.
+    pub(crate) async fn attempt(&self, app: &str) -> Attempt {
         let id = format!("instapp_{app}");
         let event = serde_json::json!({
             "installed_app_id": id, "app_id": format!("app_{app}"), "instance_id": format!("instance_{app}"),
@@ -188,12 +191,29 @@ impl Callers {
         let slug = Slug::parse(app).unwrap();
         self.installs.receive(&slug, event).await.unwrap();
         let id = InstallId::parse(id).unwrap();
-        let attempt = self.installs.provable(&id, 1).await.unwrap().unwrap();
+        self.installs.provable(&id, 1).await.unwrap().unwrap()
+    }
+
+    /// An active install of an app with every scope.
+    pub(crate) async fn install(&self, app: &str) -> Tenant {
+        let attempt = self.attempt(app).await;
+        let id = attempt.tenant().install_id().clone();
         self.installs
             .accept(attempt, Proof::Answered, None)
             .await
             .unwrap();
         self.installs.live().find(&id).unwrap().unwrap()
+    }
+
+    /// Ends an install.
+    pub(crate) async fn uninstall(&self, tenant: &Tenant) {
+        let id = tenant.install_id().as_str();
+        let event = serde_json::json!({
+            "installed_app_id": id, "app_id": tenant.app_id().as_str(),
+            "instance_id": tenant.instance_id().as_str(), "idempotency_key": format!("uninstall:{id}"),
+        });
+        let event = Event::parse(event.to_string().as_bytes(), None).unwrap();
+        self.installs.receive(tenant.slug(), event).await.unwrap();
     }
 
     /// One guest call of an install whose package asks for some scopes.

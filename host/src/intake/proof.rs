@@ -28,22 +28,26 @@ pub enum Proved {
     Refused,
     /// Cloud did not say.
     Unanswered,
+    /// The attempt ended or became the install meanwhile: whoever wants to know looks again.
+    Changed,
 }
 
 impl Intake {
     /// Proves an attempt on the spot, once, because a launch waits for it.
     pub async fn prove(&self, attempt: Attempt) -> Result<Proved, StoreError> {
         let parts = &self.0.parts;
-        match parts.cloud.prove(attempt.tenant(), LAUNCH_PATIENCE).await {
+        match parts.cloud.prove(attempt.tenant(), LAUNCH_PATIENCE).await? {
             ProofOutcome::Unanswered => Ok(Proved::Unanswered),
             ProofOutcome::Refused => Ok(Proved::Refused),
+            ProofOutcome::Gone => Ok(Proved::Changed),
             ProofOutcome::Proven(proof) => {
                 match parts.installs.accept(attempt, proof, None).await? {
                     Accepted::Active => {
                         self.notify();
                         Ok(Proved::Accepted)
                     }
-                    Accepted::Occupied | Accepted::Gone | Accepted::Foreign | Accepted::TooWeak => {
+                    Accepted::Gone => Ok(Proved::Changed),
+                    Accepted::Occupied | Accepted::Foreign | Accepted::TooWeak => {
                         Ok(Proved::Refused)
                     }
                 }
@@ -59,10 +63,12 @@ impl Intake {
         else {
             return self.finish(work).await;
         };
-        match parts.cloud.prove(attempt.tenant(), PATIENCE).await {
+        match parts.cloud.prove(attempt.tenant(), PATIENCE).await? {
             ProofOutcome::Proven(proof) => self.settle(work, attempt, proof).await,
             ProofOutcome::Unanswered => self.retry(work, "Cloud did not answer").await,
             ProofOutcome::Refused => self.refused(work, attempt, "Cloud refused the key").await,
+            // Found out with the next try, which reads what it became.
+            ProofOutcome::Gone => self.retry(work, "the attempt has changed").await,
         }
     }
 
@@ -71,7 +77,7 @@ impl Intake {
         let installs = &self.0.parts.installs;
         let in_the_way = installs.in_the_way(&attempt, proof).await?;
         let dead = match &in_the_way {
-            Some(other) if proof == Proof::Answered && self.is_dead(other).await => Some(other),
+            Some(other) if proof == Proof::Answered && self.is_dead(other).await? => Some(other),
             Some(_) => {
                 warn!(install.id = %work.install, app = %attempt.tenant().slug(), alarm = true,
                     "An attempt has a live key, but the active install of the same app and instance is alive too");
@@ -96,14 +102,15 @@ impl Intake {
         }
     }
 
-    /// A key is dead when Cloud refuses it twice, 5 s apart.
-    async fn is_dead(&self, tenant: &Tenant) -> bool {
+    /// A key is dead when Cloud refuses it twice, 5 s apart. Each proof reads the install anew: one that ended meanwhile
+    /// has no key to send.
+    async fn is_dead(&self, tenant: &Tenant) -> Result<bool, StoreError> {
         let cloud = &self.0.parts.cloud;
-        if cloud.prove(tenant, PATIENCE).await != ProofOutcome::Refused {
-            return false;
+        if cloud.prove(tenant, PATIENCE).await? != ProofOutcome::Refused {
+            return Ok(false);
         }
         tokio::time::sleep(REFUSAL_GAP).await;
-        cloud.prove(tenant, PATIENCE).await == ProofOutcome::Refused
+        Ok(cloud.prove(tenant, PATIENCE).await? == ProofOutcome::Refused)
     }
 
     async fn refused(&self, work: &Work, attempt: Attempt, reason: &str) -> Result<(), StoreError> {

@@ -60,7 +60,7 @@ async fn prove(web: &Web, attempt: Attempt) -> Result<(), WebError> {
         .tasks
         .spawn(async move { intake.prove(attempt).await });
     match timeout(PROOF_PATIENCE, proving).await {
-        Ok(Ok(Ok(Proved::Accepted))) => Ok(()),
+        Ok(Ok(Ok(Proved::Accepted | Proved::Changed))) => Ok(()),
         Ok(Ok(Ok(Proved::Refused))) => Err(WebError::LaunchRefused),
         // Nothing is known about the key, so the launch may come again.
         Ok(Ok(Ok(Proved::Unanswered))) | Err(_) => Err(WebError::Unavailable(anyhow::anyhow!(
