@@ -73,6 +73,12 @@ fn documented() -> Vec<Row> {
         "GET" "/proxy/identities/{id}/tokenized-fields" "/proxy/identities/idt_1/tokenized-fields" "data:read" data.wit_data::get_core(p("identities/idt_1/tokenized-fields"), vec![]);
         "GET" "/proxy/identities/{id}/detokenize/{field}" "/proxy/identities/idt_1/detokenize/FirstName" "data:read" data.wit_data::get_core(p("identities/idt_1/detokenize/FirstName"), vec![]);
         "GET" "/proxy/ledgers" "/proxy/ledgers" "data:read" data.wit_data::get_core(p("ledgers"), vec![]);
+        "GET" "/proxy/balances" "/proxy/balances" "data:read" data.wit_data::get_core(p("balances"), vec![]);
+        "GET" "/proxy/transactions" "/proxy/transactions" "data:read" data.wit_data::get_core(p("transactions"), vec![]);
+        "GET" "/proxy/identities" "/proxy/identities" "data:read" data.wit_data::get_core(p("identities"), vec![]);
+        "GET" "/proxy/ledgers/{id}" "/proxy/ledgers/ldg_1" "data:read" data.wit_data::get_core(p("ledgers/ldg_1"), vec![]);
+        "GET" "/proxy/balances/{id}" "/proxy/balances/bln_1" "data:read" data.wit_data::get_core(p("balances/bln_1"), vec![]);
+        "GET" "/proxy/transactions/{id}" "/proxy/transactions/txn_1" "data:read" data.wit_data::get_core(p("transactions/txn_1"), vec![]);
         "GET" "/proxy/identities/{id}" "/proxy/identities/idt_1" "data:read" data.wit_data::get_core(p("identities/idt_1"), vec![]);
         // Proxy, writes.
         "POST" "/proxy/ledgers" "/proxy/ledgers" "data:write" ledger.wit_ledger::create_ledger(s("{}"));
@@ -188,7 +194,7 @@ async fn s8_every_route_under_every_set_of_granted_scopes() {
             cells += 1;
         }
     }
-    assert_eq!(cells, 16 * 49);
+    assert_eq!(cells, 16 * 55);
 }
 
 #[tokio::test]
