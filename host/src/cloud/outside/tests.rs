@@ -130,7 +130,7 @@ const NOT_PUBLIC: [&str; 53] = [
 ];
 
 /// Other spellings of hosts. The port stands where `P` is.
-const SPELLINGS: [&str; 40] = [
+const SPELLINGS: [&str; 45] = [
     "https://127.1:P/",
     "https://127.0.1:P/",
     "https://2130706433:P/",
@@ -163,6 +163,11 @@ const SPELLINGS: [&str; 40] = [
     "https://localhost:P/",
     "https://LOCALHOST:P/",
     "https://localhost.:P/",
+    "https://localhost..:P/",
+    "https://localhost...:P/",
+    "https://a..localhost..:P/",
+    "https://printer.local..:P/",
+    "https://.localhost.:P/",
     "https://a.localhost:P/",
     "https://ⓛocalhost:P/",
     "https://host.docker.internal:P/",

@@ -82,13 +82,14 @@ impl OutsideUrl {
 
 /// A name with a domain that is not known to exist nearby only. The parser has lowered it.
 fn is_outside(name: &str) -> bool {
+    // The root's dot is no label; any other empty one is no name, though a resolver may overlook it.
     let name = name.strip_suffix('.').unwrap_or(name);
+    if name.split('.').any(str::is_empty) {
+        return false;
+    }
     match name.rsplit_once('.') {
-        Some((rest, last)) => {
-            !rest.is_empty()
-                && !NEAR.contains(&last)
-                && name != "home.arpa"
-                && !name.ends_with(".home.arpa")
+        Some((_, last)) => {
+            !NEAR.contains(&last) && name != "home.arpa" && !name.ends_with(".home.arpa")
         }
         None => false,
     }
