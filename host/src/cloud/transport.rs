@@ -62,6 +62,8 @@ impl Transport {
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
+            // The client would repeat what HTTP/2 calls unprocessed; what is tried again is decided in `persist` alone.
+            .retry(reqwest::retry::never())
             .https_only(settings.api_url.scheme() == "https")
             .referer(false)
             .connect_timeout(CONNECT)
