@@ -194,7 +194,12 @@ impl Transport {
             let error = refused_key(installs, tenant, &reply, request.writes()).await;
             return Tried::last(Err(error), Health::Answered);
         }
-        installs.note_answered(tenant);
+        // Whether the key was taken: a gateway in trouble, a limit or a redirect may answer before the key is looked at.
+        if reply.status.is_success()
+            || matches!(reply.status, StatusCode::FORBIDDEN | StatusCode::NOT_FOUND)
+        {
+            installs.note_answered(tenant);
+        }
         reply.judge(request.writes())
     }
 }

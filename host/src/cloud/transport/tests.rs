@@ -180,6 +180,43 @@ async fn w8_the_breaker_of_one_app_opens_and_bad_keys_never_open_it() {
 }
 
 #[tokio::test]
+async fn only_an_answer_that_took_the_key_makes_an_earlier_refusal_count_no_more() {
+    for (status, revoked) in [
+        (200, false),
+        (403, false),
+        (404, false),
+        (302, true),
+        (400, true),
+        (429, true),
+        (500, true),
+        (503, true),
+    ] {
+        let server = Server::start(move |n| match n {
+            1 | 3 => Reaction::json(401, "{}"),
+            _ => Reaction::json(status, "{}"),
+        })
+        .await;
+        let callers = Callers::of(&server).await;
+        let tenant = callers.install("kyc").await;
+        let refund = async || {
+            let cloud = callers.call(&tenant, &Permission::ALL);
+            cloud.permit::<DataWrite>().unwrap().refund("txn_1").await
+        };
+        // A write is sent once, whatever comes back.
+        assert!(refund().await.is_err());
+        assert_eq!(refund().await.is_ok(), status == 200, "{status}");
+        callers.clock.advance(Duration::from_secs(5));
+        let last = refund().await;
+        assert_eq!(
+            last == Err(CloudError::Revoked),
+            revoked,
+            "{status}: {last:?}"
+        );
+        assert_eq!(server.connections(), 3);
+    }
+}
+
+#[tokio::test]
 async fn no_redirect_is_followed_to_this_or_another_host() {
     let elsewhere = Server::start(|_| Reaction::json(200, "{}")).await;
     let there = elsewhere.url.clone();
