@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use airlock_cloud_sim::{CloudSim, Options};
+use airlock_test_database::{TestDatabase, on_both};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
@@ -121,14 +122,17 @@ impl Load {
     }
 }
 
+on_both!(k4_keys_are_rotated_under_load_through_a_kill_and_the_old_one_goes);
+
 #[expect(
     clippy::too_many_lines,
     reason = "one life of two keys, read from top to bottom"
 )]
-#[tokio::test(flavor = "multi_thread")]
-async fn k4_keys_are_rotated_under_load_through_a_kill_and_the_old_one_goes() {
+async fn k4_keys_are_rotated_under_load_through_a_kill_and_the_old_one_goes(
+    database: TestDatabase,
+) {
     let sim = CloudSim::start(Options::default()).await.unwrap();
-    let place = place_with_key_file(&sim);
+    let place = place_with_key_file(&sim).set("AIRLOCK_DATABASE__URL", database.url());
     let (old, new) = (
         place.master_keys.clone(),
         keys::generated('k').replace("k1:", "k2:"),
