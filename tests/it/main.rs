@@ -31,6 +31,7 @@ mod model;
 mod outbound;
 mod packages;
 mod proof;
+mod read_only;
 mod rotation;
 mod session;
 mod start_refused;
