@@ -98,6 +98,7 @@ async fn i34_w1_while_another_program_locks_the_database_events_are_put_off_in_t
     let begun = Instant::now();
     assert_come_again(&cloud.event(&install.install()).await);
     let waited = begun.elapsed();
+    // How far within it: hostile_http/events.rs.
     assert!(waited < CLOUD_WAITS, "{waited:?}");
     assert!(
         waited > Duration::from_secs(3),
