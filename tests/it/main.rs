@@ -34,6 +34,7 @@ mod proof;
 mod read_only;
 mod rotation;
 mod session;
+mod session_secrets;
 mod start_refused;
 mod storage_fails;
 mod support;
