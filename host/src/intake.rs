@@ -7,7 +7,7 @@ mod backoff;
 mod hooks;
 mod proof;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -61,7 +61,8 @@ struct Inner {
     /// Names this run of the host in its leases.
     host: String,
     wake: Notify,
-    under_way: Mutex<HashSet<i64>>,
+    /// By the names of the deliveries: a row's number may be given again.
+    under_way: Mutex<HashMap<String, Work>>,
     /// Proofs and hooks have permits of their own: a guest that takes its time holds up no install.
     proofs: Arc<Semaphore>,
     hooks: Arc<Semaphore>,
@@ -127,9 +128,9 @@ impl Intake {
         for (proofs, permits) in [(true, &self.0.proofs), (false, &self.0.hooks)] {
             for work in self.lease(proofs, permits.available_permits()).await? {
                 // Leased anew while it is still being done here: the clock has jumped.
-                if self.begin(work.id) {
+                if let Some(begun) = self.begin(&work) {
                     let intake = self.clone();
-                    tasks.spawn(async move { intake.carry_out(work).await });
+                    tasks.spawn(async move { intake.carry_out(work, begun).await });
                 }
             }
         }
@@ -189,9 +190,12 @@ impl Intake {
     }
 
     async fn renew_once(&self) -> Result<(), StoreError> {
+        let under_way: Vec<_> = self.under_way().values().cloned().collect();
         let until = self.0.parts.clock.now().plus(LEASE);
         let mut tx = self.0.parts.installs.database().write().await?;
-        outbox::renew(&mut tx, &self.0.host, until).await?;
+        for work in &under_way {
+            outbox::renew(&mut tx, &self.0.host, work, until).await?;
+        }
         tx.commit().await?;
         Ok(())
     }
@@ -208,23 +212,29 @@ impl Intake {
         Ok(())
     }
 
-    fn under_way(&self) -> MutexGuard<'_, HashSet<i64>> {
+    fn under_way(&self) -> MutexGuard<'_, HashMap<String, Work>> {
         self.0
             .under_way
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn begin(&self, id: i64) -> bool {
-        self.under_way().insert(id)
+    /// Takes note that work is under way; none if it is already.
+    fn begin(&self, work: &Work) -> Option<UnderWay> {
+        let mut under_way = self.under_way();
+        if under_way.contains_key(&work.run_id) {
+            return None;
+        }
+        under_way.insert(work.run_id.clone(), work.clone());
+        Some(UnderWay {
+            intake: self.clone(),
+            run_id: work.run_id.clone(),
+        })
     }
 
-    fn end(&self, id: i64) {
-        self.under_way().remove(&id);
-        self.notify();
-    }
-
-    async fn carry_out(&self, work: Work) {
+    /// `begun` ends last, after the permit: whoever it wakes finds the permit free.
+    async fn carry_out(&self, work: Work, begun: UnderWay) {
+        let _begun = begun;
         let permits = if work.kind == Kind::Prove {
             &self.0.proofs
         } else {
@@ -244,7 +254,6 @@ impl Intake {
                 error = &error as &dyn std::error::Error, "Work behind an event failed; it will be tried again");
             self.give_back(&work).await;
         }
-        self.end(work.id);
     }
 
     /// Gives work back that the database did not let us end. Should it not answer for long, the lease ends by itself.
@@ -260,14 +269,14 @@ impl Intake {
 
     async fn release(&self, work: &Work) -> Result<(), StoreError> {
         let mut tx = self.0.parts.installs.database().write().await?;
-        outbox::release(&mut tx, &self.0.host, work.id).await?;
+        outbox::release(&mut tx, &self.0.host, work).await?;
         tx.commit().await?;
         Ok(())
     }
 
     async fn finish(&self, work: &Work) -> Result<(), StoreError> {
         let mut tx = self.0.parts.installs.database().write().await?;
-        outbox::finish(&mut tx, &self.0.host, work.id).await?;
+        outbox::finish(&mut tx, &self.0.host, work).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -275,16 +284,29 @@ impl Intake {
     async fn retry(&self, work: &Work, reason: &str) -> Result<(), StoreError> {
         let next = self.0.parts.clock.now().plus(backoff::wait(work.tries));
         let mut tx = self.0.parts.installs.database().write().await?;
-        outbox::retry(&mut tx, &self.0.host, work.id, next, reason).await?;
+        outbox::retry(&mut tx, &self.0.host, work, next, reason).await?;
         tx.commit().await?;
         Ok(())
     }
 
     async fn park(&self, work: &Work, reason: &str) -> Result<(), StoreError> {
         let mut tx = self.0.parts.installs.database().write().await?;
-        outbox::park(&mut tx, &self.0.host, work.id, reason).await?;
+        outbox::park(&mut tx, &self.0.host, work, reason).await?;
         tx.commit().await?;
         Ok(())
+    }
+}
+
+/// Work under way. When this is dropped, also by a panic, the work has ended and the next one is looked for.
+struct UnderWay {
+    intake: Intake,
+    run_id: String,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.intake.under_way().remove(&self.run_id);
+        self.intake.notify();
     }
 }
 

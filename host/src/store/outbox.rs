@@ -31,7 +31,7 @@ impl Kind {
 /// Work that is due.
 #[derive(Debug, Clone)]
 pub struct Work {
-    /// The row's number.
+    /// The row's number. It may be given again once the row is gone; `run_id` is not.
     pub id: i64,
     /// Names the delivery to the guest, the same through all tries; unguessable.
     pub run_id: String,
@@ -141,26 +141,37 @@ pub async fn lease(
     rows.into_iter().map(Work::try_from).collect()
 }
 
-/// Keeps what a host has leased from being taken up by another one.
+/// Keeps work that a host has leased, and still does, from being taken up by another one.
 pub async fn renew(
     connection: &mut Connection,
     host: &str,
+    work: &Work,
     until: UnixMillis,
 ) -> Result<(), StoreError> {
-    sqlx::query("update outbox set lease_until = $2 where lease_by = $1 and state = 'waiting'")
-        .bind(host)
-        .bind(until.get())
-        .execute(connection)
-        .await?;
+    sqlx::query(
+        "update outbox set lease_until = $4
+         where id = $1 and run_id = $2 and lease_by = $3 and state = 'waiting'",
+    )
+    .bind(work.id)
+    .bind(&work.run_id)
+    .bind(host)
+    .bind(until.get())
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
 /// Gives a lease back at once: what was begun came to nothing.
-pub async fn release(connection: &mut Connection, host: &str, id: i64) -> Result<(), StoreError> {
+pub async fn release(
+    connection: &mut Connection,
+    host: &str,
+    work: &Work,
+) -> Result<(), StoreError> {
     sqlx::query(
-        "update outbox set lease_by = null, lease_until = null where id = $1 and lease_by = $2",
+        "update outbox set lease_by = null, lease_until = null where id = $1 and run_id = $2 and lease_by = $3",
     )
-    .bind(id)
+    .bind(work.id)
+    .bind(&work.run_id)
     .bind(host)
     .execute(connection)
     .await?;
@@ -193,12 +204,17 @@ pub async fn next_due(
 }
 
 /// Marks work as done, if the host still has it. Here and below: what another host has taken up meanwhile is its own.
-pub async fn finish(connection: &mut Connection, host: &str, id: i64) -> Result<(), StoreError> {
+pub async fn finish(
+    connection: &mut Connection,
+    host: &str,
+    work: &Work,
+) -> Result<(), StoreError> {
     sqlx::query(
         "update outbox set state = 'done', reason = null, lease_by = null, lease_until = null
-         where id = $1 and lease_by = $2",
+         where id = $1 and run_id = $2 and lease_by = $3",
     )
-    .bind(id)
+    .bind(work.id)
+    .bind(&work.run_id)
     .bind(host)
     .execute(connection)
     .await?;
@@ -209,14 +225,15 @@ pub async fn finish(connection: &mut Connection, host: &str, id: i64) -> Result<
 pub async fn park(
     connection: &mut Connection,
     host: &str,
-    id: i64,
+    work: &Work,
     reason: &str,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "update outbox set state = 'parked', tries = tries + 1, reason = $3, lease_by = null, lease_until = null
-         where id = $1 and lease_by = $2",
+        "update outbox set state = 'parked', tries = tries + 1, reason = $4, lease_by = null, lease_until = null
+         where id = $1 and run_id = $2 and lease_by = $3",
     )
-    .bind(id)
+    .bind(work.id)
+    .bind(&work.run_id)
     .bind(host)
     .bind(reason)
     .execute(connection)
@@ -228,15 +245,16 @@ pub async fn park(
 pub async fn retry(
     connection: &mut Connection,
     host: &str,
-    id: i64,
+    work: &Work,
     next: UnixMillis,
     reason: &str,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "update outbox set tries = tries + 1, next_at = $3, reason = $4, lease_by = null, lease_until = null
-         where id = $1 and lease_by = $2",
+        "update outbox set tries = tries + 1, next_at = $4, reason = $5, lease_by = null, lease_until = null
+         where id = $1 and run_id = $2 and lease_by = $3",
     )
-    .bind(id)
+    .bind(work.id)
+    .bind(&work.run_id)
     .bind(host)
     .bind(next.get())
     .bind(reason)

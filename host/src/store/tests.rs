@@ -16,6 +16,8 @@ on_both!(
     work_is_leased_to_one_host_until_its_time_is_over,
     a_database_of_a_newer_version_is_refused,
     only_the_newest_ends_of_unknown_installs_are_kept,
+    what_is_said_of_work_that_is_gone_does_not_touch_what_took_its_number,
+    t2_a_used_token_stays_used_where_another_clock_is_behind,
 );
 
 const NOW: UnixMillis = UnixMillis::new(1_800_000_000_000);
@@ -91,15 +93,15 @@ async fn work_is_leased_to_one_host_until_its_time_is_over(test: TestDatabase) {
         (taken.len(), taken[0].id, &taken[0].run_id),
         (1, work.id, &work.run_id)
     );
-    outbox::finish(&mut tx, "a", work.id).await.unwrap();
-    outbox::retry(&mut tx, "a", work.id, NOW, "late")
+    outbox::finish(&mut tx, "a", work).await.unwrap();
+    outbox::retry(&mut tx, "a", work, NOW, "late")
         .await
         .unwrap();
-    outbox::park(&mut tx, "a", work.id, "late").await.unwrap();
-    outbox::renew(&mut tx, "b", later(90)).await.unwrap();
+    outbox::park(&mut tx, "a", work, "late").await.unwrap();
+    outbox::renew(&mut tx, "b", work, later(90)).await.unwrap();
     assert!(!outbox::is_due(&mut tx, true, later(89)).await.unwrap());
     // Another try is free for everybody, and so is what was given back; what is done is done.
-    outbox::retry(&mut tx, "b", work.id, later(40), "why")
+    outbox::retry(&mut tx, "b", work, later(40), "why")
         .await
         .unwrap();
     assert!(!outbox::is_due(&mut tx, true, later(39)).await.unwrap());
@@ -107,15 +109,65 @@ async fn work_is_leased_to_one_host_until_its_time_is_over(test: TestDatabase) {
         .await
         .unwrap();
     assert_eq!((again.len(), again[0].tries), (1, 1));
-    outbox::release(&mut tx, "a", work.id).await.unwrap();
+    outbox::release(&mut tx, "a", work).await.unwrap();
     let again = outbox::lease(&mut tx, "b", true, later(41), later(70), 8)
         .await
         .unwrap();
     assert_eq!(again.len(), 1);
-    outbox::finish(&mut tx, "b", work.id).await.unwrap();
+    outbox::finish(&mut tx, "b", work).await.unwrap();
     assert!(!outbox::is_due(&mut tx, true, later(1000)).await.unwrap());
     outbox::end_leases(&mut tx).await.unwrap();
     assert!(outbox::is_due(&mut tx, false, NOW).await.unwrap());
+}
+
+async fn what_is_said_of_work_that_is_gone_does_not_touch_what_took_its_number(test: TestDatabase) {
+    let database = open(&test).await;
+    let later = |seconds| NOW.plus(Duration::from_secs(seconds));
+    let mut tx = database.write().await.unwrap();
+    let mut leased = Vec::new();
+    for install in ["instapp_1", "instapp_2"] {
+        let install = InstallId::parse(install).unwrap();
+        outbox::add(&mut tx, &install, 1, Kind::Prove, NOW, NOW)
+            .await
+            .unwrap();
+        let work = outbox::lease(&mut tx, "a", true, NOW, later(30), 8);
+        leased.extend(work.await.unwrap());
+        if leased.len() == 1 {
+            outbox::forget(&mut tx, &install, 1).await.unwrap();
+        }
+    }
+    let [gone, here] = leased.as_slice() else {
+        panic!("{leased:?}")
+    };
+    assert_ne!(gone.run_id, here.run_id);
+    outbox::finish(&mut tx, "a", gone).await.unwrap();
+    outbox::park(&mut tx, "a", gone, "no").await.unwrap();
+    outbox::retry(&mut tx, "a", gone, later(99), "no")
+        .await
+        .unwrap();
+    outbox::release(&mut tx, "a", gone).await.unwrap();
+    outbox::renew(&mut tx, "a", gone, later(99)).await.unwrap();
+    assert!(!outbox::is_due(&mut tx, true, later(29)).await.unwrap());
+    let again = outbox::lease(&mut tx, "b", true, later(30), later(60), 8)
+        .await
+        .unwrap();
+    assert_eq!((again.len(), again[0].tries), (1, 0));
+    assert_eq!(again[0].run_id, here.run_id);
+}
+
+async fn t2_a_used_token_stays_used_where_another_clock_is_behind(test: TestDatabase) {
+    let database = open(&test).await;
+    let mut tx = database.write().await.unwrap();
+    assert!(launches::use_once(&mut tx, "jti", NOW).await.unwrap());
+    // A host whose clock is an hour ahead sweeps; one whose clock is right still takes the token as valid.
+    launches::sweep(&mut tx, NOW.plus(Duration::from_hours(1)))
+        .await
+        .unwrap();
+    assert!(!launches::use_once(&mut tx, "jti", NOW).await.unwrap());
+    launches::sweep(&mut tx, NOW.plus(Duration::from_hours(25)))
+        .await
+        .unwrap();
+    assert!(launches::use_once(&mut tx, "jti", NOW).await.unwrap());
 }
 
 async fn a_database_of_a_newer_version_is_refused(test: TestDatabase) {
