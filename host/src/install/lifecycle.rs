@@ -63,6 +63,8 @@ pub(super) struct Inner {
 /// The installs of this host. A cheap handle.
 #[derive(Clone)]
 pub struct Installs(pub(super) Arc<Inner>);
+    /// How many ends of unknown installs each app was told of in this run.
+    pub(super) unknown_ends: std::sync::Mutex<BTreeMap<Slug, u32>>,
 
 impl Installs {
     /// Checks the master keys against the database and loads the active installs.
@@ -90,6 +92,7 @@ impl Installs {
         Ok(installs)
     }
 
+            unknown_ends: std::sync::Mutex::default(),
     /// Loads the active installs. One whose key does not open is marked, and one whose `app_id` is no longer that of its
     /// app is left out: neither serves anybody.
     async fn load(&self) -> Result<(), StoreError> {

@@ -1,5 +1,6 @@
 //! Receiving an event: everything that it changes is stored in one transaction, and only then is it answered.
 
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use sqlx::{Any, Transaction};
@@ -23,6 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(7);
 const EVENT_LIFE: Duration = Duration::from_hours(90 * 24);
 /// Ends of unknown installs that are remembered for each app: whoever knows the address could send any number.
 const MAX_UNKNOWN: i64 = 10_000;
+/// How many more of them there may be until they are counted again.
+const TRIM_EACH: u32 = 256;
 /// Uses of the master key by an install: two fingerprints and the sealed key.
 const INSTALL_USES: u64 = 3;
 /// The first try to prove a key: Cloud may make it live only after our answer.
@@ -126,15 +129,15 @@ impl Installs {
             install: &event.install,
             fingerprint: &uses.permit()?.fingerprint(&event.body),
         };
-        events::insert(&mut tx, &event_row, now).await?;
         check_place(slug, &event, &earlier)?;
-        let row = self.attempt_row(slug, &event, &earlier, &mut uses)?;
-        // The same install told again in other words: same key, same place, same grants.
+        // The same install told again in other words: same key, same place, same grants. Nothing changes, so nothing is
+        // stored: there are any number of words.
         let mut told = earlier.iter().filter(with_this_key);
-        if told.any(|known| is_living(known.status) && known.granted == row.granted) {
-            commit(tx, deadline).await?;
+        if told.any(|known| is_living(known.status) && known.granted == event.granted) {
             return Ok(Receipt::Known);
         }
+        events::insert(&mut tx, &event_row, now).await?;
+        let row = self.attempt_row(slug, &event, &earlier, &mut uses)?;
         let occupied = make_room(&mut tx, &row).await?;
         installs::insert(&mut tx, &row).await?;
         outbox::add(
@@ -239,9 +242,14 @@ impl Installs {
             // An end must go through also when the key may seal nothing more.
             fingerprint: &self.0.keyring.fingerprint_uncounted(&event.body),
         };
-        events::insert(&mut tx, &event_row, now).await?;
+        let known = installs::attempts_of(&mut tx, &event.install).await?;
         let ended = end_all(&mut tx, slug, &event, now).await?;
-        if ended == 0 {
+        if ended == 0 && !known.is_empty() {
+            // It ended before, or lives elsewhere: its own rows say so, and another tombstone would add nothing.
+            return Ok(Receipt::Known);
+        }
+        events::insert(&mut tx, &event_row, now).await?;
+        if ended == 0 && self.is_time_to_trim(slug) {
             events::keep_unknown(&mut tx, slug, MAX_UNKNOWN).await?;
         }
         commit(tx, deadline).await?;
@@ -253,6 +261,19 @@ impl Installs {
         self.0.live.remove(&event.install);
         info!(install.id = %event.install, app = %slug, "Uninstalled {} of {slug}", event.install);
         Ok(Receipt::Ended)
+    }
+
+    /// Whether the ends of unknown installs are to be counted now: at the first one of an app, then at every 256th. To
+    /// count them reads them all.
+    fn is_time_to_trim(&self, slug: &Slug) -> bool {
+        let mut ends = self
+            .0
+            .unknown_ends
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let noted = ends.entry(slug.clone()).or_default();
+        *noted = noted.wrapping_add(1);
+        *noted % TRIM_EACH == 1
     }
 
     /// Whether an event with this very body was answered before.

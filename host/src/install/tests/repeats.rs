@@ -2,7 +2,10 @@
 
 use super::*;
 
-on_both!(k4_a_proof_holds_for_the_attempt_that_was_proven_and_for_no_later_one_of_its_number,);
+on_both!(
+    events_that_change_nothing_leave_nothing_behind,
+    k4_a_proof_holds_for_the_attempt_that_was_proven_and_for_no_later_one_of_its_number,
+);
 
 /// An install in one instance for all, with a key of its own.
 fn attempt(install: &str, key: &str) -> Event {
@@ -17,6 +20,15 @@ fn attempt(install: &str, key: &str) -> Event {
 impl World {
     async fn store(&self, event: Event) -> Receipt {
         self.installs.receive(&self.slug, event).await.unwrap()
+    }
+
+    /// How many events are remembered.
+    async fn events(&self) -> i64 {
+        use sqlx::Row as _;
+        let mut connection = self.installs.database().read().await.unwrap();
+        let count = sqlx::query("select count(*) as total from webhook_events");
+        let row = count.fetch_one(&mut *connection).await.unwrap();
+        row.get("total")
     }
 
     async fn pending(&self, install: &str) -> Option<Attempt> {
@@ -56,4 +68,55 @@ async fn k4_a_proof_holds_for_the_attempt_that_was_proven_and_for_no_later_one_o
     // Its own proof counts.
     let accepted = world.installs.accept(later, Proof::Answered, None).await;
     assert_eq!(accepted.unwrap(), Accepted::Active);
+}
+
+async fn events_that_change_nothing_leave_nothing_behind(test: TestDatabase) {
+    let world = world(test).await;
+    world.active("instapp_instance").await;
+    let again = |key: &str, organization: usize| {
+        let text = format!(
+            r#"{{"installed_app_id":"instapp_instance","app_id":"app_1","instance_id":"inst_instapp_instance",
+                "organization_id":"org_{organization}","api_key":"blnk_test_key_0123456789",
+                "granted_permissions":["data:read"],"idempotency_key":"{key}"}}"#
+        );
+        Event::parse(text.as_bytes(), None).unwrap()
+    };
+    let end = |install: &str, key: &str, second: usize| {
+        let text = format!(
+            r#"{{"installed_app_id":"{install}","app_id":"app_1","instance_id":"inst_{install}",
+                "uninstalled_at":"2026-04-21T12:00:00Z","idempotency_key":"{key}","note":{second}}}"#
+        );
+        Event::parse(text.as_bytes(), None).unwrap()
+    };
+    // The known install is told again and again, under one key and under many.
+    for number in 0..200 {
+        for key in [
+            "install:instapp_instance".to_owned(),
+            format!("install:instapp_instance:{number}"),
+        ] {
+            assert_eq!(world.store(again(&key, number)).await, Receipt::Known);
+        }
+    }
+    assert_eq!(world.events().await, 1);
+    // It ends, and ends again.
+    let ended = end("instapp_instance", "uninstall:instapp_instance", 0);
+    assert_eq!(world.store(ended).await, Receipt::Ended);
+    for number in 1..=200 {
+        for key in [
+            "uninstall:instapp_instance".to_owned(),
+            format!("uninstall:instapp_instance:{number}"),
+        ] {
+            let again = end("instapp_instance", &key, number);
+            assert_eq!(world.store(again).await, Receipt::Known);
+        }
+    }
+    assert_eq!(world.events().await, 2);
+    // Of an install that nobody knows, a few bodies are remembered under one key.
+    for number in 0..200 {
+        let unknown = end("instapp_unknown", "uninstall:instapp_unknown", number);
+        assert_eq!(world.store(unknown).await, Receipt::Ended);
+    }
+    let newest = end("instapp_unknown", "uninstall:instapp_unknown", 199);
+    assert_eq!(world.store(newest).await, Receipt::Known);
+    assert_eq!(world.events().await, 2 + 8);
 }
