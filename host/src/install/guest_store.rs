@@ -9,7 +9,7 @@ use super::tenant::Tenant;
 use crate::model::{Clock, InstallId};
 use crate::secret::{DataKey, Keyring, SealedBlob};
 use crate::store::guest_store::{self, KeyRange, Record};
-use crate::store::installs::{self, Status};
+use crate::store::installs::{self, InstallRow, Status};
 use crate::store::{Connection, Database, StoreError};
 
 /// Longest key in bytes.
@@ -90,7 +90,8 @@ pub enum Condition {
 pub struct Entry {
     /// Its value.
     pub value: Vec<u8>,
-    /// Its version. It never repeats for a key, even after the record was removed.
+    /// Its version. It rises with each write of a record; after a record was removed, a new one begins at the time in
+    /// milliseconds, which is later unless the clock was set back or both happened within one.
     pub version: u64,
 }
 
@@ -152,7 +153,8 @@ impl GuestStore {
         if usage.records - old >= MAX_RECORDS || bytes > MAX_BYTES {
             return Err(GuestStoreError::QuotaExceeded);
         }
-        // The time keeps a version from coming back after the record was removed and made again.
+        // The time keeps a version from coming back after the record was removed and made again, if not within the
+        // same millisecond.
         let last = stored.as_ref().map_or(0, |stored| stored.version);
         let version = last.saturating_add(1).max(now.get());
         let value = seal(tenant, &data_key, key, version, value);
@@ -226,7 +228,7 @@ impl GuestStore {
     pub async fn erase_ended(&self, tenant: &Tenant) -> Result<bool, StoreError> {
         let mut tx = self.database.write().await?;
         let attempts = installs::attempts_of(&mut tx, tenant.install_id()).await?;
-        if attempts.iter().any(|row| row.status == Status::Active) {
+        if has_come_back(&attempts, tenant) {
             return Ok(false);
         }
         guest_store::erase(&mut tx, tenant.install_id()).await?;
@@ -288,11 +290,20 @@ async fn may_write(tx: &mut Connection, tenant: &Tenant) -> Result<Status, Guest
     let attempts = installs::attempts_of(tx, tenant.install_id()).await?;
     let own = attempts.iter().find(|row| row.attempt == tenant.attempt());
     let status = own.ok_or(GuestStoreError::Unavailable)?.status;
-    let begun_anew = attempts.iter().any(|row| row.status == Status::Active);
-    if status != Status::Active && begun_anew {
+    if status != Status::Active && has_come_back(&attempts, tenant) {
         return Err(GuestStoreError::Unavailable);
     }
     Ok(status)
+}
+
+/// Whether the install lives, or has begun anew after this attempt: a later one counts also while its key is refused or
+/// does not open, since what it stored is still its own.
+fn has_come_back(attempts: &[InstallRow], tenant: &Tenant) -> bool {
+    attempts.iter().any(|row| match row.status {
+        Status::Active => true,
+        Status::Revoked | Status::KeyUnreadable => row.attempt > tenant.attempt(),
+        Status::Pending | Status::Superseded | Status::Uninstalled => false,
+    })
 }
 
 /// Where an install's data key is sealed to.

@@ -193,6 +193,14 @@ async fn an_ended_installs_records_are_erased_and_those_of_one_that_came_back_ar
         .unwrap();
     assert!(!world.store.erase_ended(&first).await.unwrap());
     assert!(world.store.get(&second, "a").await.unwrap().is_some());
+    // Its key is refused for now: what it stored stays its own.
+    assert!(!world.installs.note_refused_key(&second).await.unwrap());
+    world.clock.advance(Duration::from_secs(5));
+    assert!(world.installs.note_refused_key(&second).await.unwrap());
+    assert!(!world.store.erase_ended(&first).await.unwrap());
+    let late = world.store.set(&first, "a", b"1", Condition::Always).await;
+    assert_eq!(late, Err(GuestStoreError::Unavailable));
+    assert!(world.store.get(&second, "a").await.unwrap().is_some());
     world.receive("uninstall", "instapp_1").await;
     assert!(world.store.erase_ended(&second).await.unwrap());
     assert_eq!(world.store.get(&second, "a").await.unwrap(), None);
