@@ -26,9 +26,11 @@ const LOOK: Duration = Duration::from_secs(2);
 /// deleted, so that an erased key is gone from the file.
 const SQLITE_SETTINGS: &str = "pragma busy_timeout = 5000; pragma journal_mode = wal; pragma synchronous = full; \
      pragma foreign_keys = on; pragma secure_delete = on;";
-/// For each connection to `PostgreSQL`. A transaction of a host that hangs does not keep the others out for long.
+/// For each connection to `PostgreSQL`. A transaction of a host that hangs does not keep the others out for long. What is
+/// read after the wait for the turn must be what the one before has committed: a stricter isolation would read what was.
 const POSTGRES_SETTINGS: &str = "set lock_timeout = '5s'; set statement_timeout = '8s'; \
-     set idle_in_transaction_session_timeout = '10s'; set synchronous_commit = on;";
+     set idle_in_transaction_session_timeout = '10s'; set synchronous_commit = on; \
+     set default_transaction_isolation = 'read committed';";
 /// For each connection to `PostgreSQL` that reads.
 const POSTGRES_READING: &str =
     "set statement_timeout = '8s'; set default_transaction_read_only = on;";

@@ -243,9 +243,18 @@ async fn each_connection_to_a_file_is_set_as_it_must_be() {
 async fn a_server_keeps_what_it_has_answered_and_lets_nobody_hang() {
     let test = TestDatabase::postgres();
     let database = open(&test).await;
+    // The server's owner may have set another isolation for this database.
+    let mut tx = database.write().await.unwrap();
+    let stricter = "do $$ begin execute format('alter database %I set default_transaction_isolation = serializable', \
+                    current_database()); end $$";
+    sqlx::query(stricter).execute(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap();
+    database.close().await;
+    let database = open(&test).await;
     let mut tx = database.write().await.unwrap();
     for (setting, expected) in [
         ("synchronous_commit", "on"),
+        ("transaction_isolation", "read committed"),
         ("lock_timeout", "5s"),
         ("statement_timeout", "8s"),
         ("idle_in_transaction_session_timeout", "10s"),
