@@ -63,7 +63,7 @@ impl Host {
         clock: Arc<dyn Clock>,
     ) -> anyhow::Result<Self> {
         make_data_dir(&config.data_dir)?;
-        let lock = HostLock::take(&config.data_dir)?;
+        let lock = HostLock::take(&config.data_dir, &config.database)?;
         let keyring = Arc::new(keys::keyring(secrets).await?);
         let database = Database::open(&config.database).await?;
         let app_ids = app_ids(&config);

@@ -17,6 +17,32 @@ const SESSIONS: &str = "AIRLOCK_SESSION_SECRETS";
 type Case<'a> = (&'a str, &'a [(&'a str, Option<&'a str>)], &'a [&'a str]);
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_second_host_on_the_same_file_is_refused_whatever_its_folder_and_the_files_name() {
+    let (first, second) = (place(), place());
+    let host = first.serve().await;
+    let file = first.data().join("airlock.db");
+    let link = second.folder.path().join("link.db");
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    for name in [&file, &link] {
+        let url = format!("sqlite://{}", name.display());
+        let variables: [(&str, Option<&str>); 2] = [
+            ("AIRLOCK_DATABASE__URL", Some(&url)),
+            (MASTER, Some(&first.master_keys)),
+        ];
+        assert_refused(
+            &serve(&second, &variables),
+            &["another host is using the database", "database.url"],
+        );
+    }
+    // It is the host that had the lock, not what was left of it.
+    assert!(host.stop().success());
+    let url = format!("sqlite://{}", file.display());
+    let mut second = second.set("AIRLOCK_DATABASE__URL", &url);
+    second.master_keys.clone_from(&first.master_keys);
+    assert!(second.serve().await.stop().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn k7_eight_ways_not_to_start() {
     let mut place = place();
     let encoded = |bytes: &[u8]| format!("k1:{}", STANDARD.encode(bytes));

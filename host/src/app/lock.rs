@@ -1,4 +1,5 @@
-//! `data/airlock.lock`: one host for one folder of state, and how the commands find it.
+//! `data/airlock.lock`: one host for one folder of state, and how the commands find it. Beside a database file lies
+//! another lock, since two folders may name the same file.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
@@ -7,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
+
+use crate::config::DatabaseUrl;
 
 const LOCK: &str = "airlock.lock";
 const TOKEN: &str = "admin.token";
@@ -19,6 +22,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub struct HostLock {
     file: File,
     folder: PathBuf,
+    /// Held as long as this is.
+    _database: Option<File>,
 }
 
 /// A host that holds the lock: where its operator's listener is, and the token that opens it.
@@ -30,29 +35,33 @@ pub struct Held {
 }
 
 impl HostLock {
-    /// Takes the lock, or says who may have it.
-    pub fn take(folder: &Path) -> anyhow::Result<Self> {
-        let path = folder.join(LOCK);
-        let file = open_private(&path).with_context(|| format!("opening {}", path.display()))?;
-        for _ in 0..TRIES {
-            match file.try_lock() {
-                Ok(()) => {
-                    return Ok(Self {
-                        file,
-                        folder: folder.to_owned(),
-                    });
-                }
-                // A command that only looks holds it for an instant.
-                Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
-                Err(TryLockError::Error(error)) => {
-                    return Err(error).with_context(|| format!("locking {}", path.display()));
-                }
+    /// Takes the lock of a folder and that of its database, where it is a file, or says who may have them.
+    pub fn take(folder: &Path, database: &DatabaseUrl) -> anyhow::Result<Self> {
+        let Some(file) = lock(&folder.join(LOCK))? else {
+            anyhow::bail!(
+                "another host is using {}; try: stop it, or set another --data-dir",
+                folder.display()
+            )
+        };
+        let database = match database {
+            // A server orders its hosts by itself; and a folder that is not there is what opening the database tells of.
+            DatabaseUrl::Postgres(_) => None,
+            DatabaseUrl::Sqlite(path) if !beside(path).parent().is_some_and(Path::is_dir) => None,
+            DatabaseUrl::Sqlite(path) => {
+                let Some(file) = lock(&beside(path))? else {
+                    anyhow::bail!(
+                        "another host is using the database {}; try: stop it, or set another database.url",
+                        path.display()
+                    )
+                };
+                Some(file)
             }
-        }
-        anyhow::bail!(
-            "another host is using {}; try: stop it, or set another --data-dir",
-            folder.display()
-        )
+        };
+        Ok(Self {
+            file,
+            folder: folder.to_owned(),
+            _database: database,
+        })
     }
 
     /// Tells the commands where the operator's listener is and what opens it.
@@ -95,6 +104,44 @@ impl HostLock {
     }
 }
 
+/// Locks a file; none where another program has locked it.
+fn lock(path: &Path) -> anyhow::Result<Option<File>> {
+    let file = open_private(path).with_context(|| format!("opening {}", path.display()))?;
+    for _ in 0..TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(Some(file)),
+            // A command that only looks holds it for an instant.
+            Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
+            Err(TryLockError::Error(error)) => {
+                return Err(error).with_context(|| format!("locking {}", path.display()));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Where the lock of a database file lies: beside the file itself, however its name leads there.
+fn beside(database: &Path) -> PathBuf {
+    let mut name = real(database).into_os_string();
+    name.push(".lock");
+    PathBuf::from(name)
+}
+
+/// The path without links; of a file that is not there yet, the folder's.
+fn real(path: &Path) -> PathBuf {
+    if let Ok(real) = path.canonicalize() {
+        return real;
+    }
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    match (folder.canonicalize(), path.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => path.to_owned(),
+    }
+}
+
 /// Opens or makes a file that only its owner can read.
 fn open_private(path: &Path) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
@@ -115,11 +162,14 @@ mod tests {
     #[test]
     fn a_second_host_is_refused_and_the_first_one_is_found() {
         let folder = tempfile::tempdir().unwrap();
+        let database = DatabaseUrl::Sqlite(folder.path().join("airlock.db"));
         assert!(HostLock::holder(folder.path()).unwrap().is_none());
-        let lock = HostLock::take(folder.path()).unwrap();
+        let lock = HostLock::take(folder.path(), &database).unwrap();
         lock.announce("127.0.0.1:9090".parse().unwrap(), "token")
             .unwrap();
-        let error = HostLock::take(folder.path()).unwrap_err().to_string();
+        let error = HostLock::take(folder.path(), &database)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("another host is using"), "{error}");
         let held = HostLock::holder(folder.path()).unwrap().unwrap();
         assert_eq!(held.address.unwrap().to_string(), "127.0.0.1:9090");

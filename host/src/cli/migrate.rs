@@ -8,7 +8,7 @@ use crate::store::Database;
 pub(super) async fn run(args: CommonArgs) -> anyhow::Result<()> {
     let config = args.config()?;
     app::make_data_dir(&config.data_dir)?;
-    let _lock = HostLock::take(&config.data_dir)?;
+    let _lock = HostLock::take(&config.data_dir, &config.database)?;
     let database = Database::open(&config.database).await?;
     database.close().await;
     output::text(&format!(
