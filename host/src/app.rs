@@ -211,11 +211,11 @@ impl Host {
         // Calls in flight need it to the end, so it outlives the listeners.
         let following = CancellationToken::new();
         let _ends_with_this = following.clone().drop_guard();
-        tokio::spawn(follow(
-            self.installs.clone(),
-            self.endpoints.clone(),
-            following.clone(),
-        ));
+        // Before anybody is answered: loading packages takes its time, and what was read before it is past.
+        let follower = follow(self.installs.clone(), self.endpoints.clone()).await;
+        if let Some(follower) = follower {
+            tokio::spawn(follower.run(following.clone()));
+        }
         let intake_task = tokio::spawn(intake.run(stopping.clone()));
         let noting = note_uses(self.endpoints.clone(), stopping.clone());
         let noting = tokio::spawn(noting);
@@ -253,7 +253,8 @@ impl Host {
         let _ = timeout_at(end, operator_server).await;
         following.cancel();
         let _ = timeout_at(end, noting).await;
-        self.installs.database().close().await;
+        // A server that has gone silent does not say that its connections are closed.
+        let _ = timeout_at(end, self.installs.database().close()).await;
         info!("Stopped");
         Ok(())
     }

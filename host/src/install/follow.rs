@@ -19,12 +19,10 @@ const LOOK: Duration = Duration::from_millis(500);
 /// A look that takes longer is given up and begun again.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Follows until told to stop. Does nothing where this host is the only one. From the first look on, the live table
-/// refuses to answer when it has not been compared for too long.
-pub async fn follow(installs: Installs, endpoints: Endpoints, stopping: CancellationToken) {
-    let Some(watch) = installs.database().watch() else {
-        return;
-    };
+/// Has a first look; none where this host is the only one. From now on the live table refuses to answer when it has not
+/// been compared for too long, and before it was: what was loaded at the start may be long past by then.
+pub async fn follow(installs: Installs, endpoints: Endpoints) -> Option<Follower> {
+    let watch = installs.database().watch()?;
     let mut follower = Follower {
         watch,
         installs,
@@ -32,18 +30,13 @@ pub async fn follow(installs: Installs, endpoints: Endpoints, stopping: Cancella
         endpoints_seen: -1,
         failing: false,
     };
-    follower.installs.live().compared(Instant::now());
-    while !stopping.is_cancelled() {
-        let look = timeout(PATIENCE, follower.look()).await;
-        follower.report(&look.unwrap_or_else(|_| Err(StoreError::Late.into())));
-        tokio::select! {
-            () = stopping.cancelled() => break,
-            () = follower.watch.wait(LOOK) => {}
-        }
-    }
+    follower.installs.live().is_followed();
+    follower.look_once().await;
+    Some(follower)
 }
 
-struct Follower {
+/// Follows what other hosts commit.
+pub struct Follower {
     watch: Watch,
     installs: Installs,
     endpoints: Endpoints,
@@ -52,6 +45,26 @@ struct Follower {
 }
 
 impl Follower {
+    /// Follows until told to stop.
+    pub async fn run(mut self, stopping: CancellationToken) {
+        while !stopping.is_cancelled() {
+            tokio::select! {
+                () = stopping.cancelled() => break,
+                () = self.watch.wait(LOOK) => {}
+            }
+            self.look_once().await;
+        }
+    }
+
+    async fn look_once(&mut self) {
+        let look = timeout(PATIENCE, self.look()).await;
+        if look.is_err() {
+            // Its connection may have gone silent, and would be given back only when the operating system notices.
+            self.watch.reconnect();
+        }
+        self.report(&look.unwrap_or_else(|_| Err(StoreError::Late.into())));
+    }
+
     async fn look(&mut self) -> Result<(), EndpointsError> {
         let begun = Instant::now();
         let mut connection = self.watch.read().await?;
@@ -89,13 +102,25 @@ impl Installs {
         number: i64,
     ) -> Result<(), StoreError> {
         let seen = self.0.changes_seen.load(Ordering::Relaxed);
-        if number <= seen {
+        if number == seen {
             return Ok(());
         }
         // No transition of our own lies between its commit and its change of the table: what is read is never older
         // than what stands there.
         let _turn = self.0.turn.lock().await;
-        for row in installs::changed_since(connection, seen).await? {
+        let rows = if number > seen {
+            installs::changed_since(connection, seen).await?
+        } else {
+            // Numbers only rise: this is another database, from a backup or a standby that had not heard it all.
+            warn!(
+                "The database is older than what was read from it before; every install is read anew"
+            );
+            let rows = installs::with_status(connection, Status::Active).await?;
+            let active = rows.iter().map(|row| (row.install.clone(), row.attempt));
+            self.0.live.keep_only(&active.collect());
+            rows
+        };
+        for row in rows {
             let belongs = self.belongs(connection, &row.slug, &row.app).await?;
             let tenant = Tenant::new(row);
             let serves = tenant.status() == Status::Active

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use tokio::sync::Mutex;
 use tracing::{info, warn};
@@ -17,6 +18,10 @@ use crate::store::installs::{InstallRow, Proof, Status, Transition};
 use crate::store::{
     Connection, Database, StoreError, audit, changes, guest_store, installs, outbox, pins,
 };
+
+/// How long a change of a shared database may take with the wait for its turn: more than the server itself allows for a
+/// statement, so that this ends only what no answer comes to.
+const CHANGE: Duration = Duration::from_secs(12);
 
 /// The installs could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -58,13 +63,13 @@ pub(super) struct Inner {
     pub(super) turn: Mutex<()>,
     /// The last change of a shared database that the live table shows.
     pub(super) changes_seen: AtomicI64,
+    /// How many ends of unknown installs each app was told of in this run.
+    pub(super) unknown_ends: std::sync::Mutex<BTreeMap<Slug, u32>>,
 }
 
 /// The installs of this host. A cheap handle.
 #[derive(Clone)]
 pub struct Installs(pub(super) Arc<Inner>);
-    /// How many ends of unknown installs each app was told of in this run.
-    pub(super) unknown_ends: std::sync::Mutex<BTreeMap<Slug, u32>>,
 
 impl Installs {
     /// Checks the master keys against the database and loads the active installs.
@@ -87,12 +92,12 @@ impl Installs {
             app_ids,
             turn: Mutex::new(()),
             changes_seen: AtomicI64::new(0),
+            unknown_ends: std::sync::Mutex::default(),
         }));
         installs.load().await?;
         Ok(installs)
     }
 
-            unknown_ends: std::sync::Mutex::default(),
     /// Loads the active installs. One whose key does not open is marked, and one whose `app_id` is no longer that of its
     /// app is left out: neither serves anybody.
     async fn load(&self) -> Result<(), StoreError> {
@@ -239,6 +244,16 @@ impl Installs {
         proof: Proof,
         dead: Option<&Tenant>,
     ) -> Result<Accepted, StoreError> {
+        self.bounded(self.accept_unbounded(&attempt, proof, dead))
+            .await
+    }
+
+    async fn accept_unbounded(
+        &self,
+        attempt: &Attempt,
+        proof: Proof,
+        dead: Option<&Tenant>,
+    ) -> Result<Accepted, StoreError> {
         let now = self.0.clock.now();
         let row = attempt.tenant().row();
         let mut tx = self.0.database.write().await?;
@@ -286,6 +301,20 @@ impl Installs {
         self.0.live.put(Tenant::new(active));
         info!(install.id = %row.install, app = %row.slug, "Activated install {} of {}", row.install, row.slug);
         Ok(Accepted::Active)
+    }
+
+    /// A change of the table, given up when the server of a shared database has gone silent: the turn that it holds is
+    /// what reading the changes of others waits for. What it had committed is read like any change of others. Where
+    /// nobody else writes it runs to its end, so that table and file do not part.
+    pub(super) async fn bounded<T>(
+        &self,
+        change: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        if !self.0.database.is_shared() {
+            return change.await;
+        }
+        let given_up = tokio::time::timeout(CHANGE, change).await;
+        given_up.unwrap_or(Err(StoreError::Late))
     }
 
     /// Whether an `app_id` is that of an app, as far as is known: what the operator set, else what was pinned, else

@@ -4,7 +4,7 @@
 //! database whether its install still lives. On a shared database the changes of other hosts are brought in by
 //! [`super::follow`]; where that fails for too long, the table says so and nobody is let in.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
@@ -32,20 +32,35 @@ pub enum NotCurrent {
     Stale(#[from] Stale),
 }
 
+/// When the table was last compared with a database that others write to as well.
+#[derive(Debug, Default, Clone, Copy)]
+enum Compared {
+    /// Nobody else writes: it need not be.
+    #[default]
+    NeedNot,
+    /// Others write, and it was not compared since it is followed.
+    NotYet,
+    At(Instant),
+}
+
 /// Active installs, and which of their keys was refused last.
 #[derive(Debug, Default)]
 pub struct LiveTable {
     active: RwLock<HashMap<InstallId, Tenant>>,
     refused: RwLock<HashMap<InstallId, UnixMillis>>,
-    /// When it was last compared with a database that others write to as well; none where nobody else does.
-    compared: RwLock<Option<Instant>>,
+    compared: RwLock<Compared>,
 }
 
 impl LiveTable {
     /// The active install of that id.
     pub(crate) fn find(&self, install: &InstallId) -> Result<Option<Tenant>, Stale> {
         let compared = *self.compared.read().unwrap_or_else(PoisonError::into_inner);
-        if compared.is_some_and(|compared| compared.elapsed() > MAX_AGE) {
+        let is_stale = match compared {
+            Compared::NeedNot => false,
+            Compared::NotYet => true,
+            Compared::At(then) => then.elapsed() > MAX_AGE,
+        };
+        if is_stale {
             return Err(Stale);
         }
         let active = self.active.read().unwrap_or_else(PoisonError::into_inner);
@@ -61,13 +76,28 @@ impl LiveTable {
         if same { Ok(()) } else { Err(NotCurrent::Ended) }
     }
 
+    /// Notes that others write as well: until the table is compared, it answers nothing.
+    pub(super) fn is_followed(&self) {
+        self.set_compared(Compared::NotYet);
+    }
+
     /// Notes that the table showed everything that was committed before `then`.
     pub(super) fn compared(&self, then: Instant) {
+        self.set_compared(Compared::At(then));
+    }
+
+    fn set_compared(&self, to: Compared) {
         let mut compared = self
             .compared
             .write()
             .unwrap_or_else(PoisonError::into_inner);
-        *compared = Some(then);
+        *compared = to;
+    }
+
+    /// Takes everything out that is not among these attempts.
+    pub(super) fn keep_only(&self, attempts: &HashSet<(InstallId, i64)>) {
+        let mut active = self.active.write().unwrap_or_else(PoisonError::into_inner);
+        active.retain(|install, tenant| attempts.contains(&(install.clone(), tenant.attempt())));
     }
 
     pub(super) fn put(&self, tenant: Tenant) {

@@ -6,13 +6,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::any::AnyConnectOptions;
 use sqlx::postgres::PgListener;
 use sqlx::{AnyPool, Row as _};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tracing::debug;
 
-use super::database::Connection;
+use super::database::{Connection, watching_pool};
 use super::error::StoreError;
 
 /// The channel that the triggers call on.
@@ -49,6 +50,7 @@ pub async fn numbers(connection: &mut Connection) -> Result<Numbers, StoreError>
 /// Hears other hosts, over connections of its own: a busy host must not become a deaf one.
 #[derive(Debug)]
 pub struct Watch {
+    options: AnyConnectOptions,
     pool: AnyPool,
     called: Arc<Notify>,
     listening: AbortHandle,
@@ -56,10 +58,12 @@ pub struct Watch {
 
 impl Watch {
     /// Listens from now on. `address` is that of the server, with its password.
-    pub(super) fn begin(pool: AnyPool, address: String) -> Self {
+    pub(super) fn begin(options: AnyConnectOptions, address: String) -> Self {
+        let pool = watching_pool(options.clone());
         let called = Arc::new(Notify::new());
         let listening = tokio::spawn(listen(address, called.clone())).abort_handle();
         Self {
+            options,
             pool,
             called,
             listening,
@@ -69,6 +73,11 @@ impl Watch {
     /// Waits for a call, at most this long.
     pub async fn wait(&self, at_most: Duration) {
         let _ = tokio::time::timeout(at_most, self.called.notified()).await;
+    }
+
+    /// Looks through another connection from now on. A connection that has gone silent stays taken, and there is one.
+    pub fn reconnect(&mut self) {
+        self.pool = watching_pool(self.options.clone());
     }
 
     /// A connection that can only read.

@@ -171,9 +171,7 @@ impl Database {
             return None;
         };
         let address = exposed(address);
-        let pool = pool(1, POSTGRES_READING).acquire_timeout(LOOK);
-        let pool = pool.connect_lazy_with(options(address).ok()?);
-        Some(Watch::begin(pool, address.to_owned()))
+        Some(Watch::begin(options(address).ok()?, address.to_owned()))
     }
 
     /// Closes every connection. `SQLite` writes its log back into the file.
@@ -222,6 +220,13 @@ async fn try_once(options: &AnyConnectOptions) -> Result<(), sqlx::Error> {
     connection.execute("pragma user_version = 0").await?;
     connection.execute("rollback").await?;
     connection.close().await
+}
+
+/// The one connection of the look at other hosts' changes, not made yet.
+pub(super) fn watching_pool(options: AnyConnectOptions) -> AnyPool {
+    pool(1, POSTGRES_READING)
+        .acquire_timeout(LOOK)
+        .connect_lazy_with(options)
 }
 
 fn pool(connections: u32, settings: &'static str) -> AnyPoolOptions {
