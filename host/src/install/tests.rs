@@ -1,5 +1,6 @@
 //! Records and events at the edge of this floor, on both databases.
 
+mod following;
 mod keys;
 mod repeats;
 

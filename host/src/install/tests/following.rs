@@ -1,0 +1,72 @@
+//! A host beside another one on the same server, before it answers anybody.
+
+use super::*;
+
+/// Another host on the same database: its installs and addresses.
+async fn beside(world: &World) -> (Installs, Endpoints) {
+    let (keys, time) = (world.keyring.clone(), world.clock.clone());
+    let database = database(&world.test).await;
+    let installs = Installs::open(
+        database.clone(),
+        keys.clone(),
+        time.clone(),
+        BTreeMap::new(),
+    );
+    let endpoints = Endpoints::open(database, keys, time).await.unwrap();
+    (installs.await.unwrap(), endpoints)
+}
+
+#[tokio::test]
+async fn u4_what_ended_while_a_host_was_starting_is_known_before_it_answers() {
+    let world = world(TestDatabase::postgres()).await;
+    let tenant = world.active("instapp_1").await;
+    let (installs, endpoints) = beside(&world).await;
+    // It loads its packages; meanwhile the install ends at the other host.
+    world.receive("uninstall", "instapp_1").await;
+    assert_eq!(installs.live().check_current(&tenant), Ok(()));
+    let follower = follow(installs.clone(), endpoints).await;
+    assert!(follower.is_some());
+    assert_eq!(
+        installs.live().check_current(&tenant),
+        Err(NotCurrent::Ended)
+    );
+}
+
+#[tokio::test]
+async fn a_host_whose_first_look_fails_answers_nothing() {
+    let world = world(TestDatabase::postgres()).await;
+    let tenant = world.active("instapp_1").await;
+    let (installs, endpoints) = beside(&world).await;
+    execute(&world, "drop table changes cascade").await;
+    let follower = follow(installs.clone(), endpoints).await;
+    assert!(follower.is_some());
+    let refused = installs.live().check_current(&tenant);
+    assert!(matches!(refused, Err(NotCurrent::Stale(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_database_that_went_back_in_time_is_read_anew() {
+    let world = world(TestDatabase::postgres()).await;
+    let (kept, lost) = (
+        world.active("instapp_1").await,
+        world.active("instapp_2").await,
+    );
+    let (installs, _) = beside(&world).await;
+    // As a standby that had not heard of the second install yet.
+    execute(
+        &world,
+        "delete from installs where installed_app_id = 'instapp_2'",
+    )
+    .await;
+    execute(&world, "update changes set number = 1").await;
+    let mut connection = installs.database().read().await.unwrap();
+    installs.catch_up(&mut connection, 1).await.unwrap();
+    assert_eq!(installs.live().check_current(&kept), Ok(()));
+    assert_eq!(installs.live().check_current(&lost), Err(NotCurrent::Ended));
+}
+
+async fn execute(world: &World, statement: &'static str) {
+    let mut tx = world.installs.database().write().await.unwrap();
+    sqlx::query(statement).execute(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap();
+}
