@@ -20,6 +20,7 @@ async fn i06_a_request_whose_end_is_a_matter_of_opinion_is_400_and_the_connectio
         ),
         ("two CL", "Content-Length: 2\r\nContent-Length: 3\r\n"),
         ("two equal CL", "Content-Length: 2\r\nContent-Length: 2\r\n"),
+        ("the largest CL", "Content-Length: 18446744073709551615\r\n"),
         ("a list of CL", "Content-Length: 2, 2\r\n"),
         (
             "obs-fold",
