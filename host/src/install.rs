@@ -13,6 +13,7 @@ pub mod keys;
 pub mod launch;
 pub mod lifecycle;
 pub mod live;
+mod load;
 pub mod receive;
 pub mod refusal;
 pub mod rotation;

@@ -9,7 +9,9 @@ use tracing::{info, warn};
 
 use super::endpoints::{Endpoints, EndpointsError};
 use super::lifecycle::Installs;
+use super::live::NotCurrent;
 use super::tenant::Tenant;
+use crate::secret::SealedBlob;
 use crate::store::changes::{self, Watch};
 use crate::store::installs::Status;
 use crate::store::{Connection, StoreError, installs};
@@ -128,11 +130,23 @@ impl Installs {
                 && tenant.open_key(&self.0.keyring).is_ok();
             if serves {
                 self.0.live.put(tenant);
+            } else if belongs && self.waits_for_key(&tenant) {
+                // Another host has rotated already. What stands here opens as it did; it is read again when the keys
+                // are exchanged.
             } else {
                 self.0.live.remove_attempt(&tenant);
             }
         }
         self.0.changes_seen.store(number, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Whether this is an install that serves, only sealed anew under a master key that is not here yet.
+    fn waits_for_key(&self, tenant: &Tenant) -> bool {
+        let key = tenant.row().api_key.as_ref().and_then(SealedBlob::key_id);
+        let is_unknown = key.is_some_and(|key| !self.0.keyring.ids().contains(&key));
+        // A table that is too old to answer may still hold it.
+        let is_here = self.0.live.check_current(tenant) != Err(NotCurrent::Ended);
+        tenant.status() == Status::Active && is_unknown && is_here
     }
 }

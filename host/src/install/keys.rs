@@ -6,15 +6,26 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
+use super::endpoints;
+use super::guest_store::key_place;
 use super::key_use::{KeyUse, KeyUseError};
 use super::lifecycle::Installs;
+use super::tenant::owner;
+use crate::model::InstallId;
+use crate::secret::sealed::header;
 use crate::secret::{Keyring, SealedBlob};
+use crate::store::installs::InstallRow;
 use crate::store::reseal::{self, KeyRows};
-use crate::store::{Connection, Database, StoreError, fingerprint_keys, key_check, key_usage};
+use crate::store::{
+    Connection, Database, StoreError, endpoints as endpoint_rows, fingerprint_keys, key_check,
+    key_usage,
+};
 
 /// The text whose sealed form tells a wrong master key.
 pub(super) const CHECK: &[u8] = b"airlock key check";
 pub(super) const CHECK_PLACE: [&str; 3] = ["key_check", "check", "1"];
+/// Values of one table that are tried before a key is taken for another one.
+const SAMPLES: u32 = 100;
 
 /// The master keys do not fit the database.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +42,12 @@ pub enum WrongKeys {
          try: the AIRLOCK_MASTER_KEYS that it was made with"
     )]
     Wrong,
+    /// A key opens nothing of what was sealed under its name.
+    #[error(
+        "master key k{0} opens none of the values that were sealed under its name: it is another key; \
+         try: in AIRLOCK_MASTER_KEYS, the k{0} that they were sealed with"
+    )]
+    Other(u32),
     /// Rows still need keys that are not there.
     #[error(
         "{0}; try: add the missing key to the end of AIRLOCK_MASTER_KEYS, start, and then: airlock keys rotate"
@@ -90,6 +107,13 @@ pub(super) async fn fits(
         }
     }
     let mut needs = reseal::sealed(connection).await?;
+    let named: BTreeSet<u32> = needs.iter().map(|need| need.key).collect();
+    for id in named {
+        // The check record has spoken for its own key.
+        if is_there(id) && check_key != Some(id) && !is_right(connection, keyring, id).await? {
+            return Err(WrongKeys::Other(id));
+        }
+    }
     needs.retain(|need| !is_there(need.key));
     let mut prints = reseal::fingerprints(connection).await?;
     prints.retain(|need| !keyring.can_compare(need.key));
@@ -97,6 +121,44 @@ pub(super) async fn fits(
         return Ok(check.is_some());
     }
     Err(WrongKeys::Missing(missing(&needs, &prints)))
+}
+
+/// Whether the key of that number is the one that sealed what is stored under it: it is known from its kept fingerprint
+/// key, or one of the values opens. Rows may have been altered, so that one does not open says nothing.
+async fn is_right(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    id: u32,
+) -> Result<bool, StoreError> {
+    if keyring.is_kept(id) {
+        return Ok(true);
+    }
+    let header = header(id);
+    let rows = reseal::installs_under(connection, header, SAMPLES).await?;
+    let opens = |row: &InstallRow| {
+        let blob = row.api_key.as_ref();
+        blob.is_some_and(|blob| keyring.open(&owner(row), blob).is_ok())
+    };
+    if rows.iter().any(opens) {
+        return Ok(true);
+    }
+    for (install, wrapped) in reseal::data_keys_under(connection, header, SAMPLES).await? {
+        let place = InstallId::parse(&install);
+        if place.is_ok_and(|install| keyring.open_value(&key_place(&install), &wrapped).is_ok()) {
+            return Ok(true);
+        }
+    }
+    for row in endpoint_rows::list(connection).await? {
+        let place = endpoints::place_of(&row);
+        let place = place.each_ref().map(String::as_str);
+        if row.secret.key_id() == Some(id) && keyring.open_value(&place, &row.secret).is_ok() {
+            return Ok(true);
+        }
+    }
+    let kept = fingerprint_keys::list(connection).await?;
+    Ok(kept.iter().any(|(of, blob)| {
+        blob.key_id() == Some(id) && keyring.keep_fingerprint_key(*of, blob).is_ok()
+    }))
 }
 
 /// Names each missing key with the rows that need it.

@@ -11,13 +11,12 @@ use tracing::{info, warn};
 use super::key_use::KeyUse;
 use super::keys::{self, WrongKeys};
 use super::live::LiveTable;
+use super::task::to_its_end;
 use super::tenant::{Attempt, Tenant};
 use crate::model::{AppId, Clock, InstallId, Slug, UnixMillis};
 use crate::secret::Keyring;
 use crate::store::installs::{InstallRow, Proof, Status, Transition};
-use crate::store::{
-    Connection, Database, StoreError, audit, changes, guest_store, installs, outbox, pins,
-};
+use crate::store::{Connection, Database, StoreError, audit, guest_store, installs, outbox, pins};
 
 /// How long a change of a shared database may take with the wait for its turn: more than the server itself allows for a
 /// statement, so that this ends only what no answer comes to.
@@ -98,51 +97,30 @@ impl Installs {
         Ok(installs)
     }
 
-    /// Loads the active installs. One whose key does not open is marked, and one whose `app_id` is no longer that of its
-    /// app is left out: neither serves anybody.
-    async fn load(&self) -> Result<(), StoreError> {
-        let mut connection = self.0.database.read().await?;
-        if self.0.database.is_shared() {
-            // Before the rows are read: what changes meanwhile is read again.
-            let numbers = changes::numbers(&mut connection).await?;
-            self.0
-                .changes_seen
-                .store(numbers.installs, Ordering::Relaxed);
-        }
-        let rows = installs::with_status(&mut connection, Status::Active).await?;
-        for row in rows {
-            let belongs = self.belongs(&mut connection, &row.slug, &row.app).await?;
-            let tenant = Tenant::new(row);
-            if tenant.open_key(&self.0.keyring).is_err() {
-                self.mark_unreadable(tenant.row()).await?;
-            } else if belongs {
-                self.0.live.put(tenant);
-            } else {
-                warn!(install.id = %tenant.install_id(), app = %tenant.slug(), alarm = true,
-                    "Left out install {}: its `app_id` is not the one of {}", tenant.install_id(), tenant.slug());
-            }
-        }
-        Ok(())
+    /// Takes other master keys in place of those in use, if they fit everything that is stored. Then every install is
+    /// read again: some may be under a key that was not known before.
+    pub async fn exchange_keys(&self, next: Keyring) -> Result<(), WrongKeys> {
+        let installs = self.clone();
+        to_its_end(async move { installs.exchange(next).await }).await
     }
 
-    async fn mark_unreadable(&self, row: &InstallRow) -> Result<(), StoreError> {
-        let now = self.0.clock.now();
-        let mut tx = self.0.database.write().await?;
-        let change = Transition::suspension(Status::KeyUnreadable);
-        installs::transition(&mut tx, row, change, now).await?;
-        audit::append(
-            &mut tx,
-            "key_unreadable",
-            Some(&row.slug),
-            Some(&row.install),
-            "",
-            now,
-        )
-        .await?;
-        tx.commit().await?;
-        warn!(install.id = %row.install, app = %row.slug,
-            "The key of install {} does not open: its row was altered, or the master key is another. \
-             The user must install the app again", row.install);
+    async fn exchange(&self, next: Keyring) -> Result<(), WrongKeys> {
+        {
+            // Nobody seals meanwhile: nothing can be stored under a key that goes.
+            let mut tx = self.0.database.write().await?;
+            keys::fits(&mut tx, &next).await?;
+            let _turn = self.0.turn.lock().await;
+            self.0.keyring.replace(next);
+            // Should the reading fail here, the follower of a shared database does it.
+            self.0.changes_seen.store(0, Ordering::Relaxed);
+            tx.rollback().await?;
+        }
+        if let Err(error) = self.load().await {
+            warn!(
+                error = &error as &dyn std::error::Error,
+                "The keys were exchanged, and the installs could not be read again; those that serve go on"
+            );
+        }
         Ok(())
     }
 
@@ -197,13 +175,6 @@ impl Installs {
         Ok(forgotten)
     }
 
-    /// Takes other master keys in place of those in use, if they fit everything that is stored.
-    pub async fn exchange_keys(&self, next: Keyring) -> Result<(), WrongKeys> {
-        keys::fits(&mut *self.0.database.read().await?, &next).await?;
-        self.0.keyring.replace(next);
-        Ok(())
-    }
-
     /// A stored attempt in whatever state, for telling its guest.
     pub async fn stored(
         &self,
@@ -244,11 +215,15 @@ impl Installs {
         proof: Proof,
         dead: Option<&Tenant>,
     ) -> Result<Accepted, StoreError> {
-        self.bounded(self.accept_unbounded(&attempt, proof, dead))
-            .await
+        let (installs, dead) = (self.clone(), dead.cloned());
+        to_its_end(async move {
+            let taking_over = installs.take_over(&attempt, proof, dead.as_ref());
+            installs.bounded(taking_over).await
+        })
+        .await
     }
 
-    async fn accept_unbounded(
+    async fn take_over(
         &self,
         attempt: &Attempt,
         proof: Proof,

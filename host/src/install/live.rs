@@ -117,6 +117,22 @@ impl LiveTable {
         }
     }
 
+    /// Puts these installs in place of all that were there. Refusals of the same attempts still count.
+    pub(super) fn reset(&self, tenants: Vec<Tenant>) {
+        let mut active = self.active.write().unwrap_or_else(PoisonError::into_inner);
+        let fresh: HashMap<InstallId, Tenant> = tenants
+            .into_iter()
+            .map(|tenant| (tenant.install_id().clone(), tenant))
+            .collect();
+        let stays = |install: &InstallId| match (active.get(install), fresh.get(install)) {
+            (Some(before), Some(now)) => before.attempt() == now.attempt(),
+            _ => false,
+        };
+        let mut refused = self.refused.write().unwrap_or_else(PoisonError::into_inner);
+        refused.retain(|install, _| stays(install));
+        *active = fresh;
+    }
+
     pub(super) fn remove(&self, install: &InstallId) {
         self.clear_refusal(install);
         self.active

@@ -117,7 +117,9 @@ impl Installs {
                 .matches_key(&row.key_fingerprint, &event.api_key)
         };
         // An attempt that was evicted meanwhile is stored again: only what is still there is known.
-        if self.is_seen(&seen, &event.body) && earlier.iter().any(|row| with_this_key(&row)) {
+        // A key that can't be read is not there either: the same event brings it back.
+        let mut told = earlier.iter().filter(with_this_key);
+        if self.is_seen(&seen, &event.body) && told.any(|row| row.status != Status::KeyUnreadable) {
             return Ok(Receipt::Known);
         }
         self.check_app(&mut tx, slug, &event.app).await?;
@@ -133,7 +135,9 @@ impl Installs {
         // The same install told again in other words: same key, same place, same grants. Nothing changes, so nothing is
         // stored: there are any number of words.
         let mut told = earlier.iter().filter(with_this_key);
-        if told.any(|known| is_living(known.status) && known.granted == event.granted) {
+        let is_readable =
+            |known: &InstallRow| is_living(known.status) && known.status != Status::KeyUnreadable;
+        if told.any(|known| is_readable(known) && known.granted == event.granted) {
             return Ok(Receipt::Known);
         }
         events::insert(&mut tx, &event_row, now).await?;

@@ -68,7 +68,7 @@ pub fn key_id_of(beginning: &[u8]) -> Option<u32> {
 }
 
 /// The beginning of what a key seals.
-pub(super) fn header(key_id: u32) -> [u8; HEADER] {
+pub(crate) fn header(key_id: u32) -> [u8; HEADER] {
     let [a, b, c, d] = key_id.to_be_bytes();
     [VERSION, ALGORITHM_AES_256_GCM, a, b, c, d]
 }

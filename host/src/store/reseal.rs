@@ -60,6 +60,40 @@ pub async fn sealed(connection: &mut Connection) -> Result<Vec<KeyRows>, StoreEr
     Ok(found)
 }
 
+/// Some installs whose key is sealed under the key whose values begin with `header`.
+pub async fn installs_under(
+    connection: &mut Connection,
+    header: [u8; 6],
+    limit: u32,
+) -> Result<Vec<InstallRow>, StoreError> {
+    let rows = sqlx::query(
+        "select * from installs where status <> 'key_unreadable' and substr(api_key_ct, 1, 6) = $1
+         order by installed_app_id, attempt limit $2",
+    )
+    .bind(header.as_slice())
+    .bind(i64::from(limit))
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(InstallRow::try_from).collect()
+}
+
+/// Some wrapped data keys under the key whose values begin with `header`, with their installs.
+pub async fn data_keys_under(
+    connection: &mut Connection,
+    header: [u8; 6],
+    limit: u32,
+) -> Result<Vec<(String, SealedBlob)>, StoreError> {
+    let rows = sqlx::query(
+        "select installed_app_id, data_key_ct from store_keys where substr(data_key_ct, 1, 6) = $1
+         order by installed_app_id limit $2",
+    )
+    .bind(header.as_slice())
+    .bind(i64::from(limit))
+    .fetch_all(connection)
+    .await?;
+    data_key_rows(rows)
+}
+
 /// How many fingerprints were made with each master key, by table.
 pub async fn fingerprints(connection: &mut Connection) -> Result<Vec<KeyRows>, StoreError> {
     let mut found = Vec::new();
@@ -157,6 +191,10 @@ pub async fn data_keys(
     .bind(i64::from(skip))
     .fetch_all(connection)
     .await?;
+    data_key_rows(rows)
+}
+
+fn data_key_rows(rows: Vec<Row>) -> Result<Vec<(String, SealedBlob)>, StoreError> {
     rows.into_iter()
         .map(|row| {
             let blob = SealedBlob::from_stored(row.try_get("data_key_ct")?);

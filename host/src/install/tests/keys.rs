@@ -1,10 +1,12 @@
 //! Keys at rest: what a rotation does to rows that open and to rows that do not, and what an uninstall leaves behind.
 
 mod addresses;
+mod exchange;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use airlock_test_database::{TestDatabase, on_both};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::config::DatabaseUrl;
@@ -14,22 +16,27 @@ use crate::secret::{Keyring, SecretList};
 use crate::store::installs::{Proof, Status};
 use crate::store::{Database, StoreError};
 
+on_both!(
+    k4_after_a_rotation_the_old_key_may_go_and_before_it_may_not,
+    k2_what_does_not_open_is_marked_or_told_and_stops_nothing_else,
+);
+
 /// A database with its keys, opened anew as often as wanted.
 struct Place {
-    folder: tempfile::TempDir,
+    test: TestDatabase,
     clock: Arc<ManualClock>,
 }
 
 impl Place {
-    fn new() -> Self {
+    fn new(test: TestDatabase) -> Self {
         Self {
-            folder: tempfile::tempdir().unwrap(),
+            test,
             clock: Arc::new(ManualClock::new(UnixMillis::new(1_800_000_000_000))),
         }
     }
 
     async fn database(&self) -> Database {
-        let url = DatabaseUrl::Sqlite(self.folder.path().join("test.db"));
+        let url = DatabaseUrl::parse(self.test.url()).unwrap();
         Database::open(&url).await.unwrap()
     }
 
@@ -41,7 +48,9 @@ impl Place {
 
     /// Every byte of the database and its log.
     fn bytes(&self) -> Vec<u8> {
-        let entries = std::fs::read_dir(self.folder.path()).unwrap().flatten();
+        let file = self.test.url().strip_prefix("sqlite://").unwrap();
+        let folder = std::path::Path::new(file).parent().unwrap();
+        let entries = std::fs::read_dir(folder).unwrap().flatten();
         entries
             .flat_map(|entry| std::fs::read(entry.path()).unwrap())
             .collect()
@@ -115,9 +124,8 @@ async fn rotate(installs: &Installs) -> (u64, u64, u64) {
     panic!("a rotation without an end");
 }
 
-#[tokio::test]
-async fn k4_after_a_rotation_the_old_key_may_go_and_before_it_may_not() {
-    let place = Place::new();
+async fn k4_after_a_rotation_the_old_key_may_go_and_before_it_may_not(test: TestDatabase) {
+    let place = Place::new(test);
     let (old, new) = (generated(1), generated(2));
     let installs = place.open(&[&old]).await.unwrap();
     for number in 0..250 {
@@ -198,14 +206,17 @@ async fn k4_after_a_rotation_the_old_key_may_go_and_before_it_may_not() {
     );
 }
 
-#[tokio::test]
-async fn k2_what_does_not_open_is_marked_or_told_and_stops_nothing_else() {
-    let place = Place::new();
+async fn k2_what_does_not_open_is_marked_or_told_and_stops_nothing_else(test: TestDatabase) {
+    let place = Place::new(test);
     let (old, new) = (generated(1), generated(2));
     let installs = place.open(&[&old]).await.unwrap();
     for name in ["a", "b", "c"] {
         activate(&installs, name).await;
     }
+    installs
+        .exchange_keys(keyring(&[&new, &old]))
+        .await
+        .unwrap();
     // The blob of one row in another, as somebody with write access to the database would do.
     let moved = "update installs set api_key_ct = (select api_key_ct from installs where installed_app_id = 'instapp_a')
          where installed_app_id = 'instapp_b'";
@@ -213,10 +224,6 @@ async fn k2_what_does_not_open_is_marked_or_told_and_stops_nothing_else() {
     let stray = "insert into store_keys (installed_app_id, data_key_ct, created_at)
          select 'instapp_c', api_key_ct, 1 from installs where installed_app_id = 'instapp_a'";
     assert_eq!(run(&installs, stray).await.unwrap(), 1);
-    installs
-        .exchange_keys(keyring(&[&new, &old]))
-        .await
-        .unwrap();
     // The fingerprint key, the check, a and c; b is marked; the data key stays where it is.
     assert_eq!(rotate(&installs).await, (4, 1, 1));
     let rows = installs.list().await.unwrap();
@@ -243,7 +250,7 @@ async fn k2_what_does_not_open_is_marked_or_told_and_stops_nothing_else() {
 
 #[tokio::test]
 async fn k6_an_uninstall_leaves_no_ciphertext_in_the_row_nor_in_the_file() {
-    let place = Place::new();
+    let place = Place::new(TestDatabase::sqlite());
     let key = generated(1);
     let installs = place.open(&[&key]).await.unwrap();
     for name in ["a", "b"] {

@@ -1,5 +1,6 @@
 //! The two addresses of an app: changed without a gap, ended on demand, and known again after a start.
 
+use super::exchange::{begun_and_left, until};
 use super::*;
 use crate::install::endpoints::{EndpointKind, Endpoints, Rotated};
 
@@ -22,7 +23,7 @@ fn newest(endpoints: &Endpoints, kind: EndpointKind) -> String {
 
 #[tokio::test]
 async fn both_addresses_work_until_the_older_is_retired() {
-    let place = Place::new();
+    let place = Place::new(TestDatabase::sqlite());
     let key = generated(1);
     let endpoints = endpoints(&place, &[&key]).await;
     assert_eq!(endpoints.rotate(&slug()).await.unwrap(), Rotated::Unknown);
@@ -67,7 +68,7 @@ async fn both_addresses_work_until_the_older_is_retired() {
 
 #[tokio::test]
 async fn the_last_use_of_an_older_address_is_known_and_survives_a_start() {
-    let place = Place::new();
+    let place = Place::new(TestDatabase::sqlite());
     let key = generated(1);
     let endpoints = endpoints(&place, &[&key]).await;
     endpoints.ensure(&slug()).await.unwrap();
@@ -91,4 +92,15 @@ async fn the_last_use_of_an_older_address_is_known_and_survives_a_start() {
     assert_eq!(used(&other), Some(at));
     endpoints.reload().await.unwrap();
     assert_eq!(used(&endpoints), Some(at));
+}
+
+#[tokio::test]
+async fn a_change_of_addresses_whose_caller_is_gone_is_done_to_its_end() {
+    let place = Place::new(TestDatabase::sqlite());
+    let endpoints = endpoints(&place, &[&generated(1)]).await;
+    endpoints.ensure(&slug()).await.unwrap();
+    begun_and_left(endpoints.rotate(&slug())).await;
+    until(async || endpoints.older(&slug()).len() == 2).await;
+    begun_and_left(endpoints.retire(&slug())).await;
+    until(async || endpoints.older(&slug()).is_empty()).await;
 }
