@@ -264,7 +264,7 @@ impl System<'_> {
             (work.install.clone(), work.attempt, hook) == (install_id(wanted.0), wanted.1, wanted.2)
         });
         let work = work.unwrap_or_else(|| panic!("{wanted:?} is owed and does not wait"));
-        let done = outbox::finish(&mut tx, WORKER, work.id).await;
+        let done = outbox::finish(&mut tx, WORKER, &work).await;
         done.expect("stored");
         outbox::end_leases(&mut tx).await.expect("stored");
         tx.commit().await.expect("a commit");
