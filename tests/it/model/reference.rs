@@ -199,10 +199,9 @@ impl Reference {
         if !self.belongs(told.place) || earlier.clone().any(|one| one.told.place != told.place) {
             return Outcome::Refused;
         }
-        // The same install in other words.
+        // The same install in other words: it changes nothing, so nothing of it is remembered.
         let same = |one: &Attempt| one.fate.holds_key() && one.told.wide == told.wide;
         if with_key.clone().any(same) {
-            self.answered.insert(event.clone());
             return Outcome::Known;
         }
         let number = earlier.map(|one| one.number).max().unwrap_or(0) + 1;
@@ -244,10 +243,16 @@ impl Reference {
         if !self.belongs(place) {
             return Outcome::Refused;
         }
+        let here = |one: &Attempt| living(one) && one.told.place == place;
+        let is_known = self.attempts.iter().any(|one| one.told.install == install);
+        if is_known && !self.attempts.iter().any(here) {
+            // It has ended before, or lives elsewhere: its own rows say so.
+            return Outcome::Known;
+        }
         self.answered.insert(event.clone());
         for at in 0..self.attempts.len() {
             let one = &self.attempts[at];
-            if living(one) && one.told.place == place {
+            if here(one) {
                 if one.fate != Fate::Pending {
                     self.hooks.insert((install, one.number, Hook::Uninstalled));
                 }
