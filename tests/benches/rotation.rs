@@ -51,13 +51,13 @@ async fn main() {
     let (mut resealed, mut steps, mut longest) = (0, 0, Duration::ZERO);
     loop {
         let step_begun = Instant::now();
-        let step = installs.rotate().await.unwrap();
-        if step.resealed == 0 {
-            assert_eq!((step.remaining, step.marked), (0, 0));
+        let done = installs.rotate().await.unwrap();
+        if done.resealed == 0 {
+            assert_eq!((done.remaining, done.marked), (0, 0));
             break;
         }
         longest = longest.max(step_begun.elapsed());
-        (resealed, steps) = (resealed + step.resealed, steps + 1);
+        (resealed, steps) = (resealed + done.resealed, steps + 1);
     }
     let took = begun.elapsed();
     stop.store(true, Ordering::SeqCst);

@@ -22,7 +22,7 @@ pub(super) enum Answerer {
 /// How long a report may take.
 const REPORT: Duration = Duration::from_secs(10);
 /// How long a change may take. A step of a rotation waits for up to six turns at the writer, 6 s each at most.
-const CHANGE: Duration = Duration::from_secs(60);
+const CHANGE: Duration = Duration::from_mins(1);
 
 /// The running host can't do it as things stand; holds its sentence.
 #[derive(Debug, thiserror::Error)]

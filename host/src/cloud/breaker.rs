@@ -51,6 +51,15 @@ impl Gate {
         }
         self.probing.then_some(OPEN)
     }
+
+    /// Lets one probe pass, if it is time for one and none is under way; else says how long nothing may.
+    fn probe(&mut self, role: Role) -> Result<Role, Duration> {
+        if let Some(left) = self.left() {
+            return Err(left);
+        }
+        self.probing = true;
+        Ok(role)
+    }
 }
 
 /// One install. There is none for an install that was answered last.
@@ -101,24 +110,12 @@ impl App {
         if let Some(state) = self.installs.get_mut(install)
             && state.gate.open_until.is_some()
         {
-            return match state.gate.left() {
-                Some(left) => Err(left),
-                None => {
-                    state.gate.probing = true;
-                    Ok(Role::OfInstall)
-                }
-            };
+            return state.gate.probe(Role::OfInstall);
         }
         if now_open.is_none() {
             return Ok(Role::Plain);
         }
-        match self.together.left() {
-            Some(left) => Err(left),
-            None => {
-                self.together.probing = true;
-                Ok(Role::OfApp)
-            }
-        }
+        self.together.probe(Role::OfApp)
     }
 
     fn learn(&mut self, install: &InstallId, role: Role, health: Health) {

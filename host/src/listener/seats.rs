@@ -76,11 +76,11 @@ impl Seats {
         }
         let (number, state) = (taken.next, SeatState::new(exempt));
         taken.next += 1;
-        let taker = Taker {
+        let holder = Taker {
             block,
             state: state.clone(),
         };
-        taken.seats.insert(number, taker);
+        taken.seats.insert(number, holder);
         drop(taken);
         Ok(Seat {
             number,

@@ -74,19 +74,19 @@ async fn events_that_change_nothing_leave_nothing_behind(test: TestDatabase) {
     let world = world(test).await;
     world.active("instapp_instance").await;
     let again = |key: &str, organization: usize| {
-        let text = format!(
+        let body = format!(
             r#"{{"installed_app_id":"instapp_instance","app_id":"app_1","instance_id":"inst_instapp_instance",
                 "organization_id":"org_{organization}","api_key":"blnk_test_key_0123456789",
                 "granted_permissions":["data:read"],"idempotency_key":"{key}"}}"#
         );
-        Event::parse(text.as_bytes(), None).unwrap()
+        Event::parse(body.as_bytes(), None).unwrap()
     };
     let end = |install: &str, key: &str, second: usize| {
-        let text = format!(
+        let body = format!(
             r#"{{"installed_app_id":"{install}","app_id":"app_1","instance_id":"inst_{install}",
                 "uninstalled_at":"2026-04-21T12:00:00Z","idempotency_key":"{key}","note":{second}}}"#
         );
-        Event::parse(text.as_bytes(), None).unwrap()
+        Event::parse(body.as_bytes(), None).unwrap()
     };
     // The known install is told again and again, under one key and under many.
     for number in 0..200 {
