@@ -1,7 +1,7 @@
 //! The wire to Cloud: the only code that opens a socket to it, and the only one that sees a plain API key.
 //!
 //! It adds the base address, the tenant's own `instance_id` and the bearer key; follows no redirect, uses no proxy of the
-//! environment, takes no compressed body; caps time and size. What may be tried again is decided in [`super::persist`].
+//! environment, takes no compressed body; caps time and size. What may be tried again is decided in `cloud::persist`.
 
 use std::time::Duration;
 

@@ -2,7 +2,7 @@
 //!
 //! The transaction that changes a status updates this table before its event is answered, so no request has to ask the
 //! database whether its install still lives. On a shared database the changes of other hosts are brought in by
-//! [`super::follow`]; where that fails for too long, the table says so and nobody is let in.
+//! [`super::follow()`]; where that fails for too long, the table says so and nobody is let in.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{PoisonError, RwLock};

@@ -80,7 +80,7 @@ impl Drop for Inner {
 
 /// Makes two tests of each function named: `sqlite::name` and `postgres::name`. Each function takes a [`TestDatabase`].
 ///
-/// ```ignore
+/// ```text
 /// on_both!(what_was_stored_is_found_again);
 ///
 /// async fn what_was_stored_is_found_again(database: TestDatabase) { … }
