@@ -66,7 +66,7 @@ test("with third-party cookies blocked the portal works in the dashboard's frame
     await t.test("launching, calling and remounting work", async () => {
       await dashboard.launch("echo");
       for (const size of ["narrow", "full"]) {
-        await dashboard.portal().getByTestId("echo-state").filter({ hasText: "ready" }).waitFor();
+        await dashboard.sees(() => dashboard.portal().getByTestId("echo-state").filter({ hasText: "ready" }));
         await dashboard.setSize(size);
         await pause(300);
       }

@@ -58,11 +58,11 @@ test("a session that ran out ends the view with “launch again”", { timeout: 
   });
   await t.test("at a remount too: the launch address has been used", async () => {
     await quiet.dashboard.setSize("narrow");
-    await launchAgain(quiet.dashboard).waitFor();
+    await quiet.dashboard.sees(() => launchAgain(quiet.dashboard));
   });
   await t.test("and launching again works", async () => {
     await quiet.dashboard.get("frame-relaunch").click();
-    await quiet.dashboard.portal().getByTestId("echo-state").filter({ hasText: "ready" }).waitFor();
+    await quiet.dashboard.sees(() => quiet.dashboard.portal().getByTestId("echo-state").filter({ hasText: "ready" }));
   });
   await Promise.all([quiet.dashboard.page.close(), told.dashboard.page.close()]);
 });

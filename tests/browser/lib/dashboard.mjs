@@ -48,6 +48,18 @@ export class Dashboard {
     return this.page.frameLocator("[data-testid=portal-frame]");
   }
 
+  /** Waits until `find()` is seen inside the frame. The dashboard may exchange the frame meanwhile; then the new one is looked into. */
+  async sees(find) {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await find().waitFor();
+      } catch (error) {
+        const exchanged = /has been closed|was detached/.test(error.message) && !this.page.isClosed();
+        if (!exchanged || tries === 3) throw error;
+      }
+    }
+  }
+
   async setSize(size) {
     await this.get(`frame-size-${size}`).click();
     assert.equal(await this.get(`frame-size-${size}`).getAttribute("aria-pressed"), "true");
