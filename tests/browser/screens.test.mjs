@@ -71,17 +71,18 @@ test("every screen fits its window at three widths", { timeout: 300_000 }, async
   await decide(portal, "review", "The address needs a second look");
   await keep(t, page, "portal-list", async (width) => {
     await dashboard.setSize(width < 1100 ? "full" : "wide");
-    await portal.locator("[data-testid^=identity-row-]").first().waitFor();
+    await dashboard.sees(() => portal.locator("[data-testid^=identity-row-]").first());
   });
   await keep(t, page, "portal-detail", async (width) => {
     await dashboard.setSize(width < 1100 ? "full" : "large");
+    await dashboard.sees(() => portal.locator("[data-testid^=identity-row-]").first());
     await portal.locator("[data-testid^=identity-row-]").first().click();
     await portal.getByTestId("detail-name").waitFor();
     await pause(300);
   });
   await keep(t, page, "portal-narrow", async () => {
     await dashboard.setSize("narrow");
-    await portal.locator("[data-testid^=identity-row-]").first().waitFor();
+    await dashboard.sees(() => portal.locator("[data-testid^=identity-row-]").first());
   });
   await dashboard.uninstall("kyc");
   await dashboard.shell().getByRole("heading", { name: "Launch the app again" }).waitFor();
