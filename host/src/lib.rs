@@ -5,13 +5,13 @@
 //! - [`model`]: the words: ids, scopes, grants, time.
 //! - [`config`]: four layers of values; the only reader of the environment.
 //! - [`secret`]: keys and signatures: sealing, tokens, fingerprints.
-//! - [`store`]: sQL, one file a table, one query a function.
+//! - [`store`]: SQL, one file a table, one query a function.
 //! - [`install`]: the life of an install, from an event to its end.
 //! - [`cloud`]: calls to Blnk Cloud, each permitted by type.
 //! - [`runtime`]: the sandbox: packages, limits, one call at a time.
 //! - [`intake`]: the work behind an answered event.
 //! - [`listener`]: connections: how many, how slow, and what a request's head may look like.
-//! - [`web`]: hTTP in: Cloud's calls, the shell, the page and its API.
+//! - [`web`]: HTTP in: Cloud's calls, the shell, the page and its API.
 //! - [`admin`]: the operator's side: health and reports.
 //! - [`app`]: wiring: from a configuration to a host that serves.
 //! - [`cli`]: the commands.

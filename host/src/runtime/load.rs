@@ -2,16 +2,16 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
 
-use tracing::{error, info, warn};
+use tracing::{error, warn};
 
+use super::Inner;
 use super::admission::Admission;
 use super::package::Package;
-use super::plugin::Plugin;
 use super::registry::{App, AppStatus};
-use super::{Inner, Limits};
 use crate::model::Slug;
+
+mod prepare;
 
 /// Loads every package of a folder, one after the other, and drops the apps that are no longer there.
 pub(super) async fn folder(runtime: &Arc<Inner>, plugins: &Path) {
@@ -82,7 +82,7 @@ async fn app(runtime: &Arc<Inner>, slug: &Slug, path: &Path) -> App {
     let loaded = match &package {
         Ok(package) => match unchanged(package) {
             Some(plugin) => Ok(Arc::clone(plugin)),
-            None => plugin(runtime, Arc::clone(package), limits).await,
+            None => prepare::plugin(runtime, Arc::clone(package), limits).await,
         },
         Err(reason) => Err(reason.clone()),
     };
@@ -106,62 +106,4 @@ async fn read(path: &Path) -> Result<Arc<Package>, String> {
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err("reading the package panicked".to_owned()),
     }
-}
-
-/// Compiles, checks and starts a package's component once.
-async fn plugin(
-    runtime: &Arc<Inner>,
-    package: Arc<Package>,
-    limits: &Limits,
-) -> Result<Arc<Plugin>, String> {
-    let slug = package.slug().clone();
-    let _one_at_a_time = runtime.compiling.lock().await;
-    let begun = Instant::now();
-    info!(app = %slug, bytes = package.component().len(), "Compiling {slug}…");
-    let compiled = {
-        let (runtime, limits) = (Arc::clone(runtime), limits.clone());
-        tokio::task::spawn_blocking(move || {
-            let settings = runtime
-                .settings
-                .apps
-                .get(package.slug())
-                .map(|app| &app.settings);
-            let settings = settings.cloned().unwrap_or_default();
-            Plugin::compile(
-                &runtime.engine,
-                &runtime.linker,
-                package,
-                &limits,
-                &settings,
-            )
-        })
-        .await
-    };
-    let plugin = match compiled {
-        Ok(result) => Arc::new(result.map_err(|error| error.to_string())?),
-        Err(_) => return Err("compiling app.wasm panicked; the log has the place".to_owned()),
-    };
-    let started = {
-        let (runtime, plugin) = (Arc::clone(runtime), Arc::clone(&plugin));
-        let threads = runtime.threads.handle().clone();
-        let now = runtime.services.clock.now();
-        threads
-            .spawn(async move { plugin.try_start(&runtime.engine, now).await })
-            .await
-    };
-    match started {
-        Ok(result) => result.map_err(|error| error.to_string())?,
-        Err(_) => return Err("starting app.wasm panicked; the log has the place".to_owned()),
-    }
-    info!(
-        app = %slug,
-        app.version = %plugin.package().manifest().version,
-        duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
-        "Loaded {slug} in {:.1} s",
-        begun.elapsed().as_secs_f32()
-    );
-    for warning in plugin.warnings() {
-        warn!(app = %slug, "{slug}: {warning}");
-    }
-    Ok(plugin)
 }
