@@ -10,7 +10,7 @@
 //! | [`package`], [`manifest`] | the files of one version, read as one snapshot |
 //! | [`plugin`] | compiling and checking it |
 //! | [`registry`] | the apps and what they serve |
-//! | [`engine`], [`limits`], [`meter`] | what a call may use, and what it used |
+//! | [`engine`], [`limits`], [`meter`], `turns` | what a call may use, what it used, and when it runs |
 //! | `guest`, `host` | one call, and what its imports do |
 //!
 //! To add an interface to the contract, see `host`.
@@ -43,6 +43,7 @@ pub mod plugin;
 mod record;
 pub mod registry;
 mod threads;
+mod turns;
 
 #[cfg(test)]
 mod testing;

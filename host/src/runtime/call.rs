@@ -55,9 +55,12 @@ pub(super) async fn run(runtime: &Inner, tenant: &Tenant, ask: Ask) -> Ended {
     let engine = runtime.engine.clone();
     let binding = bind(runtime, tenant, &plugin, &limits, &ask, call_id);
     let mut record = begin_record(tenant, &plugin, &ask, &binding);
+    let turns = runtime.threads.turns();
+    let mut place = turns.place(tenant.slug().clone(), Some(tenant.install_id().clone()));
+    place.announce();
     // A task of its own: a panic ends this call alone, and the guest never runs on a thread of the front door.
     let task = runtime.threads.handle().spawn(async move {
-        let result = guest::run(&engine, &plugin, &limits, binding, ask, &mut record).await;
+        let result = guest::run(&engine, &plugin, &limits, binding, ask, place, &mut record).await;
         let ended = match result {
             Ok(answer) => (Ok(answer), record.answered()),
             Err(Failed { failure, detail }) => {

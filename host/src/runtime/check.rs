@@ -8,6 +8,7 @@ use anyhow::{Context as _, anyhow};
 use super::engine::{Engine, EngineSettings};
 use super::package::Package;
 use super::plugin::Plugin;
+use super::turns::Turns;
 use super::{Limits, host};
 use crate::model::{Clock as _, SystemClock};
 
@@ -31,6 +32,8 @@ pub async fn check_package(package: Package) -> anyhow::Result<Vec<String>> {
             .await
             .context("compiling app.wasm")??
     };
-    plugin.try_start(&engine, SystemClock::new().now()).await?;
+    plugin
+        .try_start(&engine, &Turns::new(1), SystemClock::new().now())
+        .await?;
     Ok(plugin.warnings().to_vec())
 }

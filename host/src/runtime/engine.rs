@@ -18,6 +18,7 @@ use super::limits::{
     MAX_CORE_INSTANCES, MAX_HANDLES, MAX_HOST_CALLS, MAX_LIFTED_BYTES, MAX_MEMORIES,
     MAX_TABLE_ELEMENTS, MAX_TABLES, MIB,
 };
+use super::meter::SliceOver;
 
 /// How often the epoch advances, and so the length of a slice.
 pub const TICK: Duration = Duration::from_millis(1);
@@ -103,15 +104,19 @@ impl Engine {
         store.set_max_component_handles(MAX_HANDLES);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(move |_| {
-            if meter.end_slice() >= cpu_budget {
+            if meter.read() >= cpu_budget {
                 return Err(Stop::Cpu.into());
             }
             if meter.host_calls() > MAX_HOST_CALLS {
                 return Err(Stop::HostCalls.into());
             }
+            // Ticks are the same for all: the first of a turn comes too soon, and at once after a wait.
+            if meter.turn() < TICK / 2 {
+                return Ok(UpdateDeadline::Continue(1));
+            }
             Ok(UpdateDeadline::YieldCustom(
                 1,
-                Box::pin(tokio::task::yield_now()),
+                Box::pin(SliceOver::new(&meter)),
             ))
         });
         store

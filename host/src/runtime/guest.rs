@@ -15,6 +15,7 @@ use super::limits::CallLimits;
 use super::meter::metered;
 use super::plugin::{Plugin, quote_lines};
 use super::record::CallRecord;
+use super::turns::Place;
 
 mod answer;
 pub(crate) mod headers;
@@ -174,6 +175,7 @@ pub(super) async fn run(
     limits: &CallLimits,
     binding: Binding,
     ask: Ask,
+    place: Place,
     record: &mut CallRecord,
 ) -> Result<Answer, Failed> {
     let shape = CallShape {
@@ -187,7 +189,7 @@ pub(super) async fn run(
     let meter = Arc::clone(record.meter());
     let deadline = Instant::now() + limits.wall;
     let mut store = engine.store(state);
-    let call = metered(&meter, ask_guest(plugin, &mut store, ask));
+    let call = metered(&meter, place, ask_guest(plugin, &mut store, ask));
     let result = tokio::time::timeout_at(deadline, call).await;
     drop(store);
     for output in outputs {

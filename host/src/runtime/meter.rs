@@ -1,15 +1,18 @@
 //! What one call used: CPU time, memory, calls into the host.
 //!
-//! CPU time is the thread's own clock while the call is polled, so waiting for Cloud costs nothing and a busy machine
-//! is not billed to the guest. It is read when a poll begins and ends and at every slice (a tick of the epoch).
+//! CPU time is the thread's own clock while the call is polled, so waiting for Cloud or for a turn costs nothing and a
+//! busy machine is not billed to the guest. It is read when a poll begins and ends and at every tick of the epoch.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
+use super::turns::Place;
 use crate::model::Permission;
 
 /// Counters of one call, shared by its store, its task and whoever reports on it. All relaxed: each is written by the
@@ -17,8 +20,11 @@ use crate::model::Permission;
 #[derive(Debug, Default)]
 pub struct CallMeter {
     cpu_nanos: AtomicU64,
-    /// The thread's clock when the running poll, or its present slice, began.
-    since_nanos: AtomicU64,
+    /// The thread's clock when it was last read in the running poll.
+    read_nanos: AtomicU64,
+    /// CPU time of the running poll.
+    turn_nanos: AtomicU64,
+    slice_over: AtomicBool,
     peak_memory: AtomicUsize,
     memory_refused: AtomicBool,
     host_calls: AtomicU32,
@@ -58,10 +64,16 @@ impl CallMeter {
         self.memory_refused.store(true, Relaxed);
     }
 
-    /// Closes the present slice and answers the CPU time so far. Only within a poll of [`metered`].
-    pub(crate) fn end_slice(&self) -> Duration {
+    /// CPU time of the running poll, up to its last reading.
+    pub(crate) fn turn(&self) -> Duration {
+        Duration::from_nanos(self.turn_nanos.load(Relaxed))
+    }
+
+    /// Reads the clock and answers the CPU time so far. Only within a poll of [`metered`].
+    pub(crate) fn read(&self) -> Duration {
         let now = thread_nanos();
-        let spent = now.saturating_sub(self.since_nanos.swap(now, Relaxed));
+        let spent = now.saturating_sub(self.read_nanos.swap(now, Relaxed));
+        self.turn_nanos.fetch_add(spent, Relaxed);
         let total = self
             .cpu_nanos
             .fetch_add(spent, Relaxed)
@@ -69,8 +81,38 @@ impl CallMeter {
         Duration::from_nanos(total)
     }
 
-    fn begin_slice(&self) {
-        self.since_nanos.store(thread_nanos(), Relaxed);
+    fn begin_turn(&self) {
+        self.turn_nanos.store(0, Relaxed);
+        self.read_nanos.store(thread_nanos(), Relaxed);
+    }
+}
+
+/// Ends the slice of the poll that awaits it: [`metered`] gives the turn back and goes on with the next one.
+#[derive(Debug)]
+pub(crate) struct SliceOver {
+    meter: Arc<CallMeter>,
+    told: bool,
+}
+
+impl SliceOver {
+    pub(crate) fn new(meter: &Arc<CallMeter>) -> Self {
+        Self {
+            meter: Arc::clone(meter),
+            told: false,
+        }
+    }
+}
+
+impl Future for SliceOver {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        if self.told {
+            return Poll::Ready(());
+        }
+        self.told = true;
+        self.meter.slice_over.store(true, Relaxed);
+        Poll::Pending
     }
 }
 
@@ -82,22 +124,34 @@ fn thread_nanos() -> u64 {
     seconds.saturating_mul(1_000_000_000).saturating_add(nanos)
 }
 
-/// Ends the slice also when a poll unwinds.
-struct Slice<'a>(&'a CallMeter);
+/// Reads the clock at the end of a poll, also when it unwinds.
+struct Reading<'a>(&'a CallMeter);
 
-impl Drop for Slice<'_> {
+impl Drop for Reading<'_> {
     fn drop(&mut self) {
-        self.0.end_slice();
+        self.0.read();
     }
 }
 
-/// Runs a future and counts the CPU time of its polls.
-pub(crate) async fn metered<F: Future>(meter: &CallMeter, future: F) -> F::Output {
+/// Runs a future in turns, a poll each, and counts the CPU time of its polls.
+pub(crate) async fn metered<F: Future>(
+    meter: &CallMeter,
+    mut place: Place,
+    future: F,
+) -> F::Output {
     let mut future = pin!(future);
     poll_fn(|context| {
-        meter.begin_slice();
-        let _slice = Slice(meter);
-        future.as_mut().poll(context)
+        let Some(turn) = place.take(context.waker()) else {
+            return Poll::Pending;
+        };
+        meter.begin_turn();
+        let reading = Reading(meter);
+        let polled = future.as_mut().poll(context);
+        drop(reading);
+        if meter.slice_over.swap(false, Relaxed) && polled.is_pending() {
+            turn.end_slice(context.waker());
+        }
+        polled
     })
     .await
 }
@@ -124,13 +178,20 @@ pub struct CallReport {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Slug;
+    use crate::runtime::turns::Turns;
+
+    fn place(turns: &Arc<Turns>, app: &str) -> Place {
+        turns.place(Slug::parse(app).unwrap(), None)
+    }
 
     #[tokio::test]
     async fn waiting_costs_no_cpu_time_and_working_does() {
-        let meter = CallMeter::default();
-        metered(&meter, tokio::time::sleep(Duration::from_millis(50))).await;
+        let (meter, turns) = (CallMeter::default(), Turns::new(1));
+        let sleep = tokio::time::sleep(Duration::from_millis(50));
+        metered(&meter, place(&turns, "a"), sleep).await;
         assert!(meter.cpu() < Duration::from_millis(25), "{:?}", meter.cpu());
-        metered(&meter, async {
+        metered(&meter, place(&turns, "a"), async {
             let before = thread_nanos();
             while thread_nanos() - before < 30_000_000 {}
         })
@@ -140,5 +201,39 @@ mod tests {
             "{:?}",
             meter.cpu()
         );
+    }
+    #[tokio::test]
+    async fn who_used_a_slice_up_lets_others_go_first() {
+        let (turns, order) = (Turns::new(1), std::sync::Mutex::new(String::new()));
+        let spin = |app: &'static str| {
+            let (turns, order) = (&turns, &order);
+            async move {
+                let meter = Arc::new(CallMeter::default());
+                let work = async {
+                    for _ in 0..3 {
+                        order.lock().unwrap().push_str(app);
+                        SliceOver::new(&meter).await;
+                    }
+                };
+                metered(&meter, place(turns, app), work).await;
+            }
+        };
+        tokio::join!(spin("a"), spin("b"), spin("c"));
+        assert_eq!(order.into_inner().unwrap(), "abcabcabc");
+    }
+
+    #[tokio::test]
+    async fn timers_fire_while_a_guest_that_nobody_waits_behind_never_pauses() {
+        let (meter, turns) = (Arc::new(CallMeter::default()), Turns::new(1));
+        let spin = metered(&meter, place(&turns, "a"), async {
+            loop {
+                SliceOver::new(&meter).await;
+            }
+        });
+        let timer = tokio::spawn(tokio::time::sleep(Duration::from_millis(1)));
+        tokio::select! {
+            () = spin => {}
+            ended = timer => ended.unwrap(),
+        }
     }
 }

@@ -15,6 +15,7 @@ use super::host::{CallShape, CallState};
 use super::limits::{Limits, MAX_TABLE_ELEMENTS};
 use super::meter::{CallMeter, metered};
 use super::package::Package;
+use super::turns::Turns;
 use crate::model::{Permission, UnixMillis};
 
 pub mod contract;
@@ -120,6 +121,7 @@ impl Plugin {
     pub(crate) async fn try_start(
         &self,
         engine: &Engine,
+        turns: &Arc<Turns>,
         now: UnixMillis,
     ) -> Result<(), LoadError> {
         let meter = Arc::new(CallMeter::default());
@@ -140,7 +142,9 @@ impl Plugin {
         };
         let (state, outputs) = CallState::new(shape, None);
         let mut store = engine.store(state);
-        let start = metered(&meter, async {
+        // It takes turns like a call of the app: a start that loops keeps nobody waiting.
+        let place = turns.place(self.package.slug().clone(), None);
+        let start = metered(&meter, place, async {
             let instance = self.instance_pre.instantiate_async(&mut store).await?;
             self.portal.load(&mut store, &instance)?;
             if let Some(lifecycle) = &self.lifecycle {

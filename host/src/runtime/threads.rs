@@ -1,11 +1,20 @@
 //! The threads that guests run on, apart from those that accept connections.
 
+use std::sync::Arc;
+
 use tokio::runtime::{Builder, Handle, Runtime};
+
+use super::turns::Turns;
+
+/// Polls after which a thread looks at its sockets and timers. A poll may last a whole slice, so the usual 61 would keep
+/// the answers of Cloud waiting for as many milliseconds.
+const POLLS_BETWEEN_EVENTS: u32 = 8;
 
 /// An async runtime for guests alone.
 pub(super) struct GuestThreads {
     runtime: Option<Runtime>,
     handle: Handle,
+    turns: Arc<Turns>,
 }
 
 impl GuestThreads {
@@ -16,16 +25,23 @@ impl GuestThreads {
         let runtime = Builder::new_multi_thread()
             .worker_threads(count)
             .thread_name("airlock-guest")
+            .event_interval(POLLS_BETWEEN_EVENTS)
             .enable_all()
             .build()?;
         Ok(Self {
             handle: runtime.handle().clone(),
             runtime: Some(runtime),
+            turns: Turns::new(count),
         })
     }
 
     pub(super) fn handle(&self) -> &Handle {
         &self.handle
+    }
+
+    /// As many turns as there are threads.
+    pub(super) fn turns(&self) -> &Arc<Turns> {
+        &self.turns
     }
 }
 

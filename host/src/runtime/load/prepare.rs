@@ -47,7 +47,11 @@ pub(super) async fn plugin(
         let threads = runtime.threads.handle().clone();
         let now = runtime.services.clock.now();
         threads
-            .spawn(async move { plugin.try_start(&runtime.engine, now).await })
+            .spawn(async move {
+                plugin
+                    .try_start(&runtime.engine, runtime.threads.turns(), now)
+                    .await
+            })
             .await
     };
     match started {
