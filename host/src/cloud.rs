@@ -15,7 +15,6 @@ pub mod meter;
 pub mod outbound;
 pub mod outside;
 pub mod path;
-mod per_install;
 pub mod permit;
 mod persist;
 pub mod proof;

@@ -12,8 +12,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::per_install::PerInstall;
-use crate::model::{InstallId, Slug};
+use crate::model::{InstallId, PerInstall, Slug};
 
 /// Failures in a row of one install that open its breaker.
 const FAILURES: u32 = 5;

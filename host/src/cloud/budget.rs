@@ -9,8 +9,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::per_install::PerInstall;
-use crate::model::{InstallId, Slug};
+use crate::model::{InstallId, PerInstall, Slug};
 
 /// A retry costs this much, a call brings in a tenth of it: 10 % of the traffic.
 const RETRY: u32 = 10;

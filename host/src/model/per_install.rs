@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 
-use crate::model::InstallId;
+use super::id::InstallId;
 
 /// Most installs of one app that something is kept for.
-pub(super) const MOST: usize = 10_000;
+pub const MOST: usize = 10_000;
 
 /// What is kept by install.
 #[derive(Debug)]
-pub(super) struct PerInstall<T>(HashMap<InstallId, T>);
+pub struct PerInstall<T>(HashMap<InstallId, T>);
 
 impl<T> Default for PerInstall<T> {
     fn default() -> Self {
@@ -20,7 +20,7 @@ impl<T> Default for PerInstall<T> {
 impl<T> PerInstall<T> {
     /// What is kept for an install; a new one where there was nothing. Where there is no room, all that is `idle`
     /// makes room; none if nothing is.
-    pub(super) fn entry(
+    pub fn entry(
         &mut self,
         install: &InstallId,
         new: impl FnOnce() -> T,
@@ -38,12 +38,29 @@ impl<T> PerInstall<T> {
         self.0.get_mut(install)
     }
 
-    pub(super) fn get_mut(&mut self, install: &InstallId) -> Option<&mut T> {
+    /// What is kept for an install, if anything is.
+    pub fn get(&self, install: &InstallId) -> Option<&T> {
+        self.0.get(install)
+    }
+
+    /// What is kept for an install, if anything is.
+    pub fn get_mut(&mut self, install: &InstallId) -> Option<&mut T> {
         self.0.get_mut(install)
     }
 
-    pub(super) fn remove(&mut self, install: &InstallId) {
+    /// Forgets an install.
+    pub fn remove(&mut self, install: &InstallId) {
         self.0.remove(install);
+    }
+
+    /// What is kept, in no order.
+    pub fn values(&self) -> impl Iterator<Item = &T> {
+        self.0.values()
+    }
+
+    /// Whether nothing is kept.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 
