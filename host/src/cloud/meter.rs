@@ -11,6 +11,7 @@ use crate::model::Permission;
 pub struct CallMeter {
     calls: AtomicU32,
     micros: AtomicU64,
+    bytes: AtomicU64,
     denied: Mutex<Vec<Permission>>,
 }
 
@@ -23,6 +24,11 @@ impl CallMeter {
     /// Time spent waiting for Cloud, summed over calls in parallel.
     pub fn time(&self) -> Duration {
         Duration::from_micros(self.micros.load(Ordering::Relaxed))
+    }
+
+    /// Bytes of the bodies that were sent and of the answers that were handed on, second tries left out.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
     }
 
     /// Scopes that were asked for and denied, each once.
@@ -42,9 +48,10 @@ impl CallMeter {
             .is_ok()
     }
 
-    pub(super) fn add(&self, time: Duration) {
+    pub(super) fn add(&self, time: Duration, bytes: usize) {
         let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         self.micros.fetch_add(micros, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
     pub(super) fn deny(&self, permission: Permission) {

@@ -137,6 +137,16 @@ impl InstanceCloud {
         })
     }
 
+    /// Whom the call serves.
+    pub fn tenant(&self) -> &Tenant {
+        &self.0.tenant
+    }
+
+    /// Whether some bytes hold the install's key. The key is not opened for that.
+    pub fn finds_key_in(&self, bytes: &[u8]) -> bool {
+        self.0.tenant.finds_key_in(self.0.installs.keyring(), bytes)
+    }
+
     /// What this call has asked of Cloud so far.
     pub fn meter(&self) -> &CallMeter {
         &self.0.meter
@@ -187,7 +197,9 @@ impl<P: Scope> Permitted<P> {
             .map_err(|_| out_of_time())?;
         let begun = Instant::now();
         let result = bound.settle(&request, bound.ask(&request).await).await;
-        bound.meter.add(begun.elapsed());
+        let sent = request.body().map_or(0, str::len);
+        let received = result.as_ref().map_or(0, String::len);
+        bound.meter.add(begun.elapsed(), sent + received);
         result
     }
 }
@@ -225,4 +237,51 @@ impl Bound {
 
 fn out_of_time() -> CloudError {
     CloudError::LimitExceeded("the call's time is used up".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::task::JoinSet;
+
+    use super::*;
+    use crate::cloud::testing::{Callers, Reaction, Server};
+
+    #[tokio::test]
+    async fn h23_a_call_asks_cloud_so_often_and_so_much_at_once_and_no_more() {
+        let server = Server::start(|_| Reaction::Hang).await;
+        let callers = Callers::of(&server).await;
+        let tenant = callers.install("kyc").await;
+        let policy = CallPolicy {
+            grants: Grants::new(tenant.granted().clone(), Permission::ALL.into()),
+            metadata_keys: BTreeSet::new(),
+            read_only: false,
+            max_calls: 32,
+            max_parallel: 4,
+            max_reply_bytes: 2000,
+            run_id: "run".to_owned(),
+            deadline: Instant::now() + Duration::from_mins(5),
+        };
+        let call = callers.cloud.bind(tenant, policy);
+        let mut asking = JoinSet::new();
+        for _ in 0..100 {
+            let permitted = call.permit::<DataRead>().unwrap();
+            asking.spawn(async move { permitted.list("identities", Vec::new(), None).await });
+        }
+        // Those past the limit are told so at once; the others wait for Cloud, four of them with a connection.
+        for _ in 0..68 {
+            let refused = asking.join_next().await.unwrap().unwrap();
+            let limit = "32 Cloud calls per call".to_owned();
+            assert_eq!(refused, Err(CloudError::LimitExceeded(limit)));
+        }
+        while server.requests().len() < 4 {
+            tokio::task::yield_now().await;
+        }
+        for _ in 0..1000 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!((server.connections(), call.meter().calls()), (4, 32));
+        assert_eq!(asking.len(), 32);
+    }
 }

@@ -4,8 +4,15 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::model::{AppId, GrantedScopes, InstallId, InstanceId, OrganizationId, Slug};
-use crate::secret::{ApiKey, CanNotOpen, KeyOwner, Keyring};
+use crate::secret::{ApiKey, CanNotOpen, KeyOwner, Keyring, SealedBlob};
 use crate::store::installs::{InstallRow, Status};
+
+/// How every API key of Blnk begins.
+const KEY_BEGINS: &str = "blnk_";
+/// Fewer bytes than this are no secret.
+const SHORTEST_SECRET: usize = 8;
+/// Places in one text where a key may begin that are looked at.
+const MOST_CANDIDATES: usize = 256;
 
 /// A stored install. Cheap to clone. Made only by this floor, from a row.
 ///
@@ -85,6 +92,30 @@ impl Tenant {
     pub fn open_key(&self, keyring: &Keyring) -> Result<ApiKey, CanNotOpen> {
         let blob = self.0.api_key.as_ref().ok_or(CanNotOpen)?;
         keyring.open(&owner(&self.0), blob)
+    }
+
+    /// Whether some bytes hold this install's key, found without opening it: wherever it may begin, as many bytes as it has
+    /// are compared by their fingerprint. A key that was encoded otherwise is not found.
+    pub fn finds_key_in(&self, keyring: &Keyring, bytes: &[u8]) -> bool {
+        let row = &self.0;
+        let Some(length) = row.api_key.as_ref().and_then(SealedBlob::value_len) else {
+            return false;
+        };
+        // Shorter keys than this are no secret, and would match anything.
+        if length < SHORTEST_SECRET {
+            return false;
+        }
+        let mut beginnings = vec![KEY_BEGINS];
+        if !row.api_key_prefix.is_empty() && !row.api_key_prefix.starts_with(KEY_BEGINS) {
+            beginnings.push(&row.api_key_prefix);
+        }
+        beginnings.into_iter().any(|beginning| {
+            let begins = memchr::memmem::find_iter(bytes, beginning.as_bytes());
+            let mut candidates = begins.filter_map(|at| bytes.get(at..at.checked_add(length)?));
+            let found = |key: &[u8]| keyring.matches_fingerprint(&row.key_fingerprint, key);
+            // Comparing so many that it takes long would serve whoever wants just that; no honest text has them.
+            candidates.by_ref().take(MOST_CANDIDATES).any(found) || candidates.next().is_some()
+        })
     }
 
     pub(super) fn row(&self) -> &InstallRow {

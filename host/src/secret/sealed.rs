@@ -46,6 +46,11 @@ impl SealedBlob {
         &self.0
     }
 
+    /// How long the sealed value is, in bytes; none if this is no blob of ours.
+    pub fn value_len(&self) -> Option<usize> {
+        self.0.len().checked_sub(SHORTEST)
+    }
+
     /// The id of the key it was sealed with; none if this is no blob of ours.
     pub fn key_id(&self) -> Option<u32> {
         key_id_of(&self.0)
