@@ -11,6 +11,7 @@
 //! | [`plugin`] | compiling and checking it |
 //! | [`registry`] | the apps and what they serve |
 //! | [`engine`], [`limits`], [`meter`], `turns` | what a call may use, what it used, and when it runs |
+//! | `quarantine` | what keeps failing is not called for a while |
 //! | `guest`, `host` | one call, and what its imports do |
 //!
 //! To add an interface to the contract, see `host`.
@@ -40,6 +41,7 @@ pub mod manifest;
 pub mod meter;
 pub mod package;
 pub mod plugin;
+mod quarantine;
 mod record;
 pub mod registry;
 mod threads;
@@ -59,6 +61,7 @@ pub use manifest::Manifest;
 pub use meter::CallReport;
 pub use package::{Package, PackageError, UiFile, UiFiles};
 pub use plugin::{LoadError, Plugin};
+pub use quarantine::Shut;
 pub use registry::{App, AppStatus, Registry};
 
 use engine::{Engine, EngineSettings};
@@ -175,6 +178,11 @@ impl Runtime {
     /// The apps.
     pub fn registry(&self) -> &Registry {
         &self.0.registry
+    }
+
+    /// What of an app is in quarantine at the moment, if anything is.
+    pub fn shut(&self, app: &App) -> Option<Shut> {
+        app.plugin()?.quarantine().shut(self.0.services.clock.now())
     }
 
     /// Asks an app to answer a request of its page. Dropping the future ends the call.

@@ -7,7 +7,7 @@ use url::Url;
 use super::AdminParts;
 use crate::install::{EndpointKind, Endpoints, Installs};
 use crate::model::Slug;
-use crate::runtime::{App, AppStatus, Runtime};
+use crate::runtime::{App, Runtime, Shut};
 use crate::store::StoreError;
 use crate::store::installs::InstallRow;
 
@@ -18,9 +18,9 @@ pub struct AppLine {
     pub slug: String,
     /// From its manifest, if that could be read.
     pub version: Option<String>,
-    /// `serving`, `broken` or `disabled`.
+    /// `serving`, `quarantined`, `broken` or `disabled`.
     pub status: String,
-    /// Why it does not serve.
+    /// Why it does not serve, or not everybody.
     pub reason: Option<String>,
 }
 
@@ -46,9 +46,9 @@ pub struct AppReport {
     pub description: Option<String>,
     /// From its manifest.
     pub developer: Option<String>,
-    /// `serving`, `broken` or `disabled`.
+    /// `serving`, `quarantined`, `broken` or `disabled`.
     pub status: String,
-    /// Why it does not serve.
+    /// Why it does not serve, or not everybody.
     pub reason: Option<String>,
     /// What is odd about it, though it serves.
     pub warnings: Vec<String>,
@@ -140,7 +140,7 @@ impl Reports {
             .registry()
             .list()
             .iter()
-            .map(|app| app_line(app))
+            .map(|app| app_line(app, self.runtime.shut(app)))
             .collect()
     }
 
@@ -149,7 +149,7 @@ impl Reports {
         let Some(app) = self.runtime.registry().find(slug) else {
             return Ok(None);
         };
-        let line = app_line(&app);
+        let line = app_line(&app, self.runtime.shut(&app));
         let manifest = app.manifest();
         let app_id = self.installs.app_id_of(slug).await?;
         Ok(Some(AppReport {
@@ -229,17 +229,21 @@ pub fn install_line(row: &InstallRow) -> InstallLine {
     }
 }
 
-fn app_line(app: &App) -> AppLine {
-    let status = match app.status() {
-        AppStatus::Serving => "serving",
-        AppStatus::Broken => "broken",
-        AppStatus::Disabled => "disabled",
+fn app_line(app: &App, shut: Option<Shut>) -> AppLine {
+    let status = match &shut {
+        Some(shut) if shut.app_wide => "quarantined",
+        _ => app.status().as_str(),
     };
+    let reasons = [
+        app.reason().map(ToOwned::to_owned),
+        shut.map(|shut| shut.to_string()),
+    ];
+    let reasons: Vec<_> = reasons.into_iter().flatten().collect();
     AppLine {
         slug: app.slug().to_string(),
         version: app.version().map(ToOwned::to_owned),
         status: status.to_owned(),
-        reason: app.reason().map(ToOwned::to_owned),
+        reason: (!reasons.is_empty()).then(|| reasons.join("; ")),
     }
 }
 

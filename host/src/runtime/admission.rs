@@ -1,4 +1,5 @@
-//! Permits: how many calls of one app, one install and the whole host run at the same time.
+//! Permits: how many calls of one app, one install and the whole host run at the same time. Beside them, what an app may
+//! log.
 //!
 //! Portal calls wait in a bounded queue; one install gets at most half of an app's permits, so that a busy tenant
 //! can't take an app away from the others. Background calls have permits of their own and wait without a bound, since
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::guest_log::LogShare;
 use super::limits::Limits;
 use crate::model::InstallId;
 
@@ -28,6 +30,7 @@ pub(crate) struct Admission {
     max_waiting: usize,
     per_install: usize,
     installs: Mutex<HashMap<InstallId, Arc<OfInstall>>>,
+    log: Arc<LogShare>,
 }
 
 /// What one install runs and waits for.
@@ -98,7 +101,13 @@ impl Admission {
             max_waiting: limits.waiting,
             per_install: (limits.running / 2).max(1),
             installs: Mutex::default(),
+            log: Arc::default(),
         }
+    }
+
+    /// What the app may log, all its calls together.
+    pub(crate) fn log(&self) -> &Arc<LogShare> {
+        &self.log
     }
 
     fn installs(&self) -> std::sync::MutexGuard<'_, HashMap<InstallId, Arc<OfInstall>>> {

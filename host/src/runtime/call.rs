@@ -1,18 +1,22 @@
-//! The way of one call: find the app, get a permit, run it on the guests' threads, report.
+//! The way of one call: find the app, be let in, run it on the guests' threads, report.
 
 use std::sync::Arc;
 
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::{error, info, warn};
 
 use super::Inner;
-use super::guest::{self, Answer, Ask, CallFailure, Failed};
+use super::admission::{Busy, Permit};
+use super::guest::{self, Answer, Ask, CallFailure, Failed, HookOutcome};
 use super::guest_log::GuestLog;
 use super::host::Binding;
 use super::limits::CallLimits;
 use super::meter::CallReport;
 use super::plugin::Plugin;
-use super::record::CallRecord;
+use super::quarantine::{Change, Health, Pass};
+use super::record::{self, CallRecord};
+use super::registry::App;
 use crate::cloud::CallPolicy;
 use crate::install::Tenant;
 use crate::model::Grants;
@@ -22,47 +26,96 @@ type Ended = (Result<Answer, CallFailure>, CallReport);
 
 /// Runs one call for a tenant. Dropping the future ends the call.
 pub(super) async fn run(runtime: &Inner, tenant: &Tenant, ask: Ask) -> Ended {
-    let refused = |failure: CallFailure| (Err(failure), CallReport::default());
-    let Some(app) = runtime.registry.find(tenant.slug()) else {
-        return refused(CallFailure::NotServing {
-            reason: "there is no such app on this host".to_owned(),
-        });
+    let (app, plugin) = match find(runtime, tenant) {
+        Ok(found) => found,
+        Err(failure) => return refuse(tenant, None, &ask, failure),
     };
-    let Some(plugin) = app.plugin() else {
-        return refused(CallFailure::NotServing {
-            reason: app.reason().unwrap_or("it is off").to_owned(),
-        });
-    };
-    let (plugin, limits) = (Arc::clone(plugin), limits_of(plugin, &ask).clone());
     if !matches!(ask, Ask::Portal(..)) && plugin.lifecycle().is_none() {
-        return (
-            Ok(Answer::Hook(guest::HookOutcome::NotExported)),
-            CallReport::default(),
-        );
+        let nothing_to_do = Answer::Hook(HookOutcome::NotExported);
+        return (Ok(nothing_to_do), CallReport::default());
     }
-    let permit = match &ask {
-        Ask::Portal(..) => {
-            app.admission()
-                .portal(tenant.install_id(), limits.wall)
-                .await
-        }
-        Ask::Installed(_) | Ask::Uninstalled(_) => app.admission().background(limits.wall).await,
+    let (permit, pass) = match admit(runtime, tenant, &app, &plugin, &ask).await {
+        Ok(admitted) => admitted,
+        Err(failure) => return refuse(tenant, Some(&plugin), &ask, failure),
     };
-    let Ok(permit) = permit else {
-        return refused(CallFailure::Busy);
+    let ended = start(runtime, tenant, &app, plugin, ask, permit).await;
+    let now = runtime.services.clock.now();
+    if let Some(change) = pass.end(Health::of(&ended.0), now) {
+        tell(tenant, change);
+    }
+    ended
+}
+
+fn refuse(tenant: &Tenant, plugin: Option<&Plugin>, ask: &Ask, failure: CallFailure) -> Ended {
+    record::refused(tenant, plugin, ask, &failure);
+    (Err(failure), CallReport::default())
+}
+
+/// The app and the version of it that serves.
+fn find(runtime: &Inner, tenant: &Tenant) -> Result<(Arc<App>, Arc<Plugin>), CallFailure> {
+    let not_serving = |reason: &str| CallFailure::NotServing {
+        reason: reason.to_owned(),
     };
-    let call_id = random_call_id();
-    let engine = runtime.engine.clone();
-    let binding = bind(runtime, tenant, &plugin, &limits, &ask, call_id);
-    let mut record = begin_record(tenant, &plugin, &ask, &binding);
+    let app = runtime
+        .registry
+        .find(tenant.slug())
+        .ok_or_else(|| not_serving("there is no such app on this host"))?;
+    let plugin = app
+        .plugin()
+        .ok_or_else(|| not_serving(app.reason().unwrap_or("it is off")))?;
+    let plugin = Arc::clone(plugin);
+    Ok((app, plugin))
+}
+
+/// Lets the call in: past the quarantine, and with a permit.
+async fn admit(
+    runtime: &Inner,
+    tenant: &Tenant,
+    app: &App,
+    plugin: &Plugin,
+    ask: &Ask,
+) -> Result<(Permit, Pass), CallFailure> {
+    let (install, quarantine) = (tenant.install_id(), plugin.quarantine());
+    let now = || runtime.services.clock.now();
+    let shut = |retry_after| CallFailure::Quarantined { retry_after };
+    // Also before the wait for a permit, so that nobody queues for an app that is shut.
+    if let Some(left) = quarantine.left(install, now()) {
+        return Err(shut(left));
+    }
+    let wall = limits_of(plugin, ask).wall;
+    let permit = match ask {
+        Ask::Portal(..) => app.admission().portal(install, wall).await,
+        Ask::Installed(_) | Ask::Uninstalled(_) => app.admission().background(wall).await,
+    };
+    let permit = permit.map_err(|Busy| CallFailure::Busy)?;
+    let pass = quarantine.enter(install, now()).map_err(shut)?;
+    Ok((permit, pass))
+}
+
+/// Runs the call on the guests' threads.
+async fn start(
+    runtime: &Inner,
+    tenant: &Tenant,
+    app: &App,
+    plugin: Arc<Plugin>,
+    ask: Ask,
+    permit: Permit,
+) -> Ended {
+    let limits = limits_of(&plugin, &ask).clone();
+    let binding = bind(runtime, tenant, &plugin, &limits, &ask);
+    let mut record = begin_record(tenant, app, &plugin, &ask, &binding);
     let turns = runtime.threads.turns();
     let mut place = turns.place(tenant.slug().clone(), Some(tenant.install_id().clone()));
     place.announce();
+    let engine = runtime.engine.clone();
     // A task of its own: a panic ends this call alone, and the guest never runs on a thread of the front door.
     let task = runtime.threads.handle().spawn(async move {
-        let result = guest::run(&engine, &plugin, &limits, binding, ask, place, &mut record).await;
-        let ended = match result {
-            Ok(answer) => (Ok(answer), record.answered()),
+        let called = guest::run(&engine, &plugin, &limits, binding, ask, place, &mut record);
+        let ended = match called.await {
+            Ok(answer) => {
+                let report = record.answered(&answer);
+                (Ok(answer), report)
+            }
             Err(Failed { failure, detail }) => {
                 let report = record.failed(&failure, detail);
                 (Err(failure), report)
@@ -74,7 +127,26 @@ pub(super) async fn run(runtime: &Inner, tenant: &Tenant, ask: Ask) -> Ended {
     // A panic has written its own line.
     AbortOnDropHandle::new(task)
         .await
-        .unwrap_or_else(|_| refused(CallFailure::Trap))
+        .unwrap_or_else(|_| (Err(CallFailure::Trap), CallReport::default()))
+}
+
+/// Tells the operator who is shut out, and who is let in again.
+fn tell(tenant: &Tenant, change: Change) {
+    let (app, install) = (tenant.slug(), tenant.install_id());
+    match change {
+        Change::InstallShut => {
+            warn!(app = %app, install.id = %install, "Put an install of {app} in quarantine: it keeps failing");
+        }
+        Change::AppShut => {
+            error!(app = %app, install.id = %install, "Put {app} in quarantine: several installs keep failing");
+        }
+        Change::InstallServes => {
+            info!(app = %app, install.id = %install, "Let an install of {app} out of quarantine");
+        }
+        Change::AppServes => {
+            info!(app = %app, install.id = %install, "Let {app} out of quarantine");
+        }
+    }
 }
 
 fn limits_of<'a>(plugin: &'a Plugin, ask: &Ask) -> &'a CallLimits {
@@ -91,8 +163,8 @@ fn bind(
     plugin: &Plugin,
     limits: &CallLimits,
     ask: &Ask,
-    call_id: String,
 ) -> Binding {
+    let call_id = random_call_id();
     let grants = Grants::new(tenant.granted().clone(), plugin.requested().clone());
     let policy = CallPolicy {
         grants: grants.clone(),
@@ -119,28 +191,24 @@ fn bind(
     }
 }
 
-fn begin_record(tenant: &Tenant, plugin: &Plugin, ask: &Ask, binding: &Binding) -> CallRecord {
+fn begin_record(
+    tenant: &Tenant,
+    app: &App,
+    plugin: &Arc<Plugin>,
+    ask: &Ask,
+    binding: &Binding,
+) -> CallRecord {
+    let call_id = binding.call_id.clone();
     let log = GuestLog::new(
         tenant.slug().clone(),
         Some(tenant.install_id().clone()),
-        binding.call_id.clone(),
+        call_id.clone(),
         plugin.limits().log_bytes,
         plugin.limits().log_line_bytes,
+        Arc::clone(app.admission().log()),
     );
-    let kind = match ask {
-        Ask::Portal(_, request) => request.method.clone(),
-        Ask::Installed(_) => "installed".to_owned(),
-        Ask::Uninstalled(_) => "uninstalled".to_owned(),
-    };
-    CallRecord::begin(
-        tenant.slug().clone(),
-        plugin.package().manifest().version.clone(),
-        tenant.install_id().clone(),
-        binding.call_id.clone(),
-        kind,
-        binding.cloud.clone(),
-        log,
-    )
+    let (tenant, plugin) = (tenant.clone(), Arc::clone(plugin));
+    CallRecord::begin(tenant, plugin, call_id, ask, binding.cloud.clone(), log)
 }
 
 /// Twelve random bytes in hex: unique, and nothing can be guessed from it.

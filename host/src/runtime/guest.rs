@@ -1,12 +1,14 @@
 //! One call into a guest: what goes in, what comes out, and how it can fail.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 use wasmtime::component::ResourceTableError;
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
 
 use super::engine::{Engine, Stop};
+use super::guest_log::{escaped, masks};
 use super::host::bindings::blnk::app::delivery;
 use super::host::bindings::blnk::app::http_types;
 use super::host::bindings::exports::blnk::app::portal;
@@ -88,6 +90,12 @@ pub enum CallFailure {
         /// For the operator.
         reason: String,
     },
+    /// The app, or this install of it, kept failing and is not called for a while.
+    #[error("the app keeps failing and is not called for a while")]
+    Quarantined {
+        /// When it is worth trying again.
+        retry_after: Duration,
+    },
     /// Too many calls run and wait.
     #[error("the app is busy")]
     Busy,
@@ -115,7 +123,7 @@ impl CallFailure {
     /// The status of the answer to the page.
     pub fn status(&self) -> u16 {
         match self {
-            Self::NotServing { .. } | Self::Busy => 503,
+            Self::NotServing { .. } | Self::Quarantined { .. } | Self::Busy => 503,
             Self::Cpu | Self::Wall => 504,
             Self::Memory | Self::Trap | Self::Limit | Self::BadOutput => 502,
         }
@@ -125,6 +133,7 @@ impl CallFailure {
     pub fn word(&self) -> &'static str {
         match self {
             Self::NotServing { .. } => "not-serving",
+            Self::Quarantined { .. } => "quarantined",
             Self::Busy => "busy",
             Self::Cpu => "cpu",
             Self::Wall => "wall",
@@ -196,7 +205,11 @@ pub(super) async fn run(
         output.finish();
     }
     match result {
-        Ok(Ok(raw)) => raw.checked(plugin.limits().response_bytes),
+        Ok(Ok(raw)) => {
+            let answer = raw.checked(plugin.limits().response_bytes)?;
+            answer::keeps_the_key(&answer, record.cloud())?;
+            Ok(answer)
+        }
         Ok(Err(error)) => Err(classified(&error, meter.memory_was_refused())),
         Err(_) => Err(Failed::new(
             CallFailure::Wall,
@@ -284,7 +297,7 @@ fn told_delivery(delivery: Delivery) -> delivery::Delivery {
 
 fn hook_outcome(outcome: Result<(), delivery::Failure>) -> HookOutcome {
     // The reasons are the guest's words: bounded and escaped before anyone shows them.
-    let told = |reason: &str| super::guest_log::escaped(reason, 500);
+    let told = |reason: &str| escaped(&masks::text(reason), 500);
     match outcome {
         Ok(()) => HookOutcome::Done,
         Err(delivery::Failure::Retry(reason)) => HookOutcome::Retry(told(&reason)),
@@ -293,7 +306,7 @@ fn hook_outcome(outcome: Result<(), delivery::Failure>) -> HookOutcome {
 }
 
 /// Why a call ended early.
-fn classified(error: &wasmtime::Error, memory_was_refused: bool) -> Failed {
+pub(super) fn classified(error: &wasmtime::Error, memory_was_refused: bool) -> Failed {
     let failure = if let Some(stop) = error.downcast_ref::<Stop>() {
         match stop {
             Stop::Cpu => CallFailure::Cpu,

@@ -1,16 +1,27 @@
 //! What a guest says: lines of `log.write`, of its standard output and of its standard error.
 //!
 //! Every line goes to the host's log, marked as the guest's own words, escaped so that it can't forge a line, move the
-//! cursor or turn text around. A call has a share of bytes; past it one line says that the rest was dropped.
+//! cursor or turn text around; what looks secret or personal is masked (`masks`). A call has a share of bytes, and so has
+//! the app in a second (`share`); past it one line says that the rest was dropped.
 
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use bytes::Bytes;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 use crate::model::{InstallId, Slug};
+
+pub(super) mod masks;
+mod share;
+
+pub(crate) use share::LogShare;
+use share::Room;
+
+/// What the shortest line takes of a share, in bytes: the host's own words around it are about as long.
+const LINE_COST: usize = 64;
 
 /// How much a line matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,25 +47,29 @@ struct Inner {
     call_id: String,
     max_bytes: usize,
     max_line: usize,
+    of_app: Arc<LogShare>,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     written: usize,
+    /// What that took of the share.
+    cost: usize,
     full: bool,
     #[cfg(test)]
     lines: Vec<(Level, String)>,
 }
 
 impl GuestLog {
-    /// A log for one call that takes `max_bytes`, `max_line` of them on one line.
+    /// A log for one call that takes `max_bytes`, `max_line` of them on one line, out of the share of its app.
     pub(crate) fn new(
         app: Slug,
         install: Option<InstallId>,
         call_id: String,
         max_bytes: usize,
         max_line: usize,
+        of_app: Arc<LogShare>,
     ) -> Self {
         Self(Arc::new(Inner {
             app,
@@ -62,6 +77,7 @@ impl GuestLog {
             call_id,
             max_bytes,
             max_line,
+            of_app,
             state: Mutex::default(),
         }))
     }
@@ -77,14 +93,14 @@ impl GuestLog {
 
     /// Writes one line. Cut at the line's length, dropped past the call's share; never fails.
     pub(crate) fn write(&self, level: Level, message: &str, fields: &[(String, String)]) {
-        let mut line = escaped(message, self.0.max_line);
+        let mut line = escaped(&masks::text(message), self.0.max_line);
         for (name, value) in fields {
             let room = self.0.max_line.saturating_sub(line.len());
             if room == 0 {
                 break;
             }
             // Quoted as JSON text is, so that a value can't pretend to be another field.
-            let value = serde_json::Value::from(value.as_str()).to_string();
+            let value = serde_json::Value::from(&*masks::value(name, value)).to_string();
             let _ = write!(line, " {}={}", escaped(name, room), escaped(&value, room));
         }
         cut(&mut line, self.0.max_line);
@@ -92,7 +108,8 @@ impl GuestLog {
         if state.full {
             return;
         }
-        if state.written.saturating_add(line.len()) > self.0.max_bytes {
+        let cost = line.len().max(LINE_COST);
+        if state.cost.saturating_add(cost) > self.0.max_bytes {
             state.full = true;
             self.emit(
                 &mut state,
@@ -101,7 +118,20 @@ impl GuestLog {
             );
             return;
         }
+        match self.0.of_app.take(cost, Instant::now()) {
+            Room::Granted => {}
+            Room::Dropped => return,
+            Room::DroppedFirst => {
+                self.emit(
+                    &mut state,
+                    Level::Warn,
+                    "[the app has used up its share of the log for this second; more is dropped]",
+                );
+                return;
+            }
+        }
         state.written = state.written.saturating_add(line.len());
+        state.cost = state.cost.saturating_add(cost);
         self.emit(&mut state, level, &line);
     }
 
@@ -278,6 +308,7 @@ mod tests {
             "call".to_owned(),
             max_bytes,
             64,
+            Arc::default(),
         )
     }
 
@@ -309,6 +340,58 @@ mod tests {
         assert!(lines[..3].iter().all(|(_, line)| line.len() == 64));
         assert!(lines[3].1.contains("used up"));
         assert_eq!(log.written_bytes(), 192);
+    }
+
+    #[test]
+    fn h24_empty_lines_use_the_share_up_too() {
+        let log = log(6400);
+        for _ in 0..10_000 {
+            log.write(Level::Info, "", &[]);
+        }
+        assert_eq!(log.lines().len(), 101);
+    }
+
+    #[test]
+    fn h24_calls_of_one_app_share_what_it_may_write_in_a_second() {
+        let of_app = Arc::new(LogShare::default());
+        let log = |app: &Arc<LogShare>| {
+            let slug = Slug::parse("kyc").unwrap();
+            GuestLog::new(slug, None, "call".to_owned(), 64 * 1024, 4096, app.clone())
+        };
+        let written: usize = (0..100)
+            .map(|_| {
+                let log = log(&of_app);
+                for _ in 0..16 {
+                    log.write(Level::Info, &"x".repeat(4096), &[]);
+                }
+                log.written_bytes()
+            })
+            .sum();
+        // Were this to take seconds, each of them would add a share.
+        assert!((256 * 1024..6_553_600 / 2).contains(&written), "{written}");
+        let other = log(&Arc::default());
+        other.write(Level::Info, "x", &[]);
+        assert_eq!(other.written_bytes(), 1);
+    }
+
+    #[test]
+    fn secrets_are_masked_before_a_line_is_cut() {
+        let log = log(1000);
+        let key = "blnk_live_0123456789abcdef";
+        log.write(Level::Info, &format!("{}{key}", "x".repeat(50)), &[]);
+        log.write(
+            Level::Info,
+            "m",
+            &[("api_key".to_owned(), "hunter2".to_owned())],
+        );
+        let lines: Vec<_> = log.lines().into_iter().map(|(_, line)| line).collect();
+        assert_eq!(
+            lines,
+            [
+                format!("{}blnk_[masked]", "x".repeat(50))[..63].to_owned(),
+                r#"m api_key="[masked]""#.to_owned()
+            ]
+        );
     }
 
     #[test]

@@ -9,8 +9,9 @@
 //! [`linker`]; name the scope it needs, if any, in `plugin::contract`; test the view without Wasm at the file's bottom.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use wasmtime::ResourceLimiter;
 use wasmtime::component::{Linker, ResourceTable};
@@ -20,7 +21,8 @@ use super::engine::{Engine, Stop};
 use super::guest_log::{GuestLog, GuestOutput, Level};
 use super::limits::{MAX_HOST_CALLS, MAX_RANDOM_BYTES, MAX_RESOURCES, StoreLimiter};
 use super::meter::CallMeter;
-use crate::cloud::InstanceCloud;
+use crate::cloud::permit::Scope;
+use crate::cloud::{InstanceCloud, Permitted};
 use crate::install::{GuestStore, Tenant};
 use crate::model::{Grants, UnixMillis};
 
@@ -173,12 +175,67 @@ struct Gate<'a> {
 struct NobodyToServe(&'static str);
 
 impl<'a> Gate<'a> {
-    /// Counts one call. Fails, and so traps the guest, past the limit and while an app is being loaded.
-    fn enter(&self, interface: &'static str) -> wasmtime::Result<&'a Binding> {
+    /// Counts one call and its time. Fails, and so traps the guest, past the limit and while an app is being loaded.
+    fn enter(&self, interface: &'static str) -> wasmtime::Result<Entered<'a>> {
         if self.meter.count_host_call() > MAX_HOST_CALLS {
             return Err(Stop::HostCalls.into());
         }
-        self.binding.ok_or_else(|| NobodyToServe(interface).into())
+        match self.binding {
+            Some(binding) => Ok(Entered {
+                binding,
+                meter: self.meter,
+                begun: Instant::now(),
+            }),
+            None => Err(NobodyToServe(interface).into()),
+        }
+    }
+
+    /// As [`Gate::enter`], for a call to Cloud that needs a scope.
+    fn permit<P: Scope>(
+        &self,
+        interface: &'static str,
+    ) -> Result<Allowed<'a, P>, convert::CloudFailure> {
+        let entered = self.enter(interface)?;
+        let permitted = entered.cloud.permit()?;
+        Ok(Allowed {
+            permitted,
+            _entered: entered,
+        })
+    }
+}
+
+/// A call into the host that is under way, and whom it serves. Its time is counted when it is dropped.
+struct Entered<'a> {
+    binding: &'a Binding,
+    meter: &'a CallMeter,
+    begun: Instant,
+}
+
+impl Deref for Entered<'_> {
+    type Target = Binding;
+
+    fn deref(&self) -> &Binding {
+        self.binding
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        self.meter.add_host_time(self.begun.elapsed());
+    }
+}
+
+/// A call into the host that may call Cloud.
+struct Allowed<'a, P> {
+    permitted: Permitted<P>,
+    _entered: Entered<'a>,
+}
+
+impl<P> Deref for Allowed<'_, P> {
+    type Target = Permitted<P>;
+
+    fn deref(&self) -> &Permitted<P> {
+        &self.permitted
     }
 }
 

@@ -28,6 +28,7 @@ pub struct CallMeter {
     peak_memory: AtomicUsize,
     memory_refused: AtomicBool,
     host_calls: AtomicU32,
+    host_nanos: AtomicU64,
 }
 
 impl CallMeter {
@@ -54,6 +55,16 @@ impl CallMeter {
     /// Calls into the host so far.
     pub fn host_calls(&self) -> u32 {
         self.host_calls.load(Relaxed)
+    }
+
+    /// Time on the clock that host functions of the contract took, waiting for Cloud and the store included.
+    pub fn host_time(&self) -> Duration {
+        Duration::from_nanos(self.host_nanos.load(Relaxed))
+    }
+
+    pub(crate) fn add_host_time(&self, time: Duration) {
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.host_nanos.fetch_add(nanos, Relaxed);
     }
 
     pub(crate) fn note_memory(&self, bytes: usize) {
@@ -163,16 +174,34 @@ pub struct CallReport {
     pub cpu_us: u64,
     /// Time on the clock in microseconds, waiting for a permit left out.
     pub wall_us: u64,
+    /// Time of those that host functions of the contract took.
+    pub host_us: u64,
     /// The most linear memory that the call held, in bytes.
     pub peak_memory_bytes: u64,
     /// Calls to Blnk Cloud, refused ones left out.
     pub cloud_calls: u32,
+    /// Time that they took, in microseconds.
+    pub cloud_us: u64,
+    /// Bytes of the bodies that were sent to Cloud and of the answers that the guest got, second tries left out.
+    pub cloud_bytes: u64,
+    /// Bytes of the request's body.
+    pub request_bytes: u64,
+    /// Bytes of the answer's body; none for a call that failed.
+    pub response_bytes: u64,
     /// Scopes that the guest used without having them.
     pub denied: Vec<Permission>,
     /// Bytes that the call logged.
     pub log_bytes: u64,
     /// What went wrong, for the operator and the app's author. Never for the portal.
     pub detail: Option<String>,
+}
+
+impl CallReport {
+    /// The scopes that were denied, separated by commas.
+    pub(crate) fn denied_scopes(&self) -> String {
+        let names: Vec<_> = self.denied.iter().map(|scope| scope.as_str()).collect();
+        names.join(",")
+    }
 }
 
 #[cfg(test)]

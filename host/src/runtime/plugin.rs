@@ -15,6 +15,7 @@ use super::host::{CallShape, CallState};
 use super::limits::{Limits, MAX_TABLE_ELEMENTS};
 use super::meter::{CallMeter, metered};
 use super::package::Package;
+use super::quarantine::Quarantine;
 use super::turns::Turns;
 use crate::model::{Permission, UnixMillis};
 
@@ -66,6 +67,8 @@ pub struct Plugin {
     portal: portal::GuestIndices,
     lifecycle: Option<lifecycle::GuestIndices>,
     warnings: Vec<String>,
+    /// Of this version alone, so that the next one begins with a clean slate.
+    quarantine: Arc<Quarantine>,
 }
 
 impl Plugin {
@@ -113,6 +116,7 @@ impl Plugin {
             lifecycle,
             warnings,
             package,
+            quarantine: Arc::default(),
         })
     }
 
@@ -132,6 +136,7 @@ impl Plugin {
             "load".to_owned(),
             limits.log_bytes,
             limits.log_line_bytes,
+            Arc::default(),
         );
         let shape = CallShape {
             meter: Arc::clone(&meter),
@@ -193,6 +198,10 @@ impl Plugin {
     /// What the operator should know, though it loads.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+
+    pub(crate) fn quarantine(&self) -> &Arc<Quarantine> {
+        &self.quarantine
     }
 
     pub(crate) fn settings(&self) -> &Arc<BTreeMap<String, String>> {

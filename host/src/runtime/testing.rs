@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use airlock_test_database::TestDatabase;
 use wit_component::{ComponentEncoder, StringEncoding};
@@ -17,6 +19,9 @@ use crate::store::installs::Proof;
 
 /// The time that every test begins at.
 pub(super) const NOW: UnixMillis = UnixMillis::new(1_776_000_000_000);
+
+/// The API key of an install, before the install's name.
+pub(super) const API_KEY: &str = "blnk_test_0123456789abcdef";
 
 const WIT: &str = include_str!("../../../wit/app.wit");
 
@@ -106,11 +111,50 @@ pub(super) fn lay(plugins: &Path, slug: &str, manifest: &str, component: &[u8]) 
     folder
 }
 
+/// A clock that the test moves, and that panics in host functions when it is told to.
+pub(super) struct TrappedClock {
+    manual: ManualClock,
+    armed: AtomicBool,
+}
+
+impl Default for TrappedClock {
+    fn default() -> Self {
+        Self {
+            manual: ManualClock::new(NOW),
+            armed: AtomicBool::new(false),
+        }
+    }
+}
+
+impl TrappedClock {
+    pub(super) fn advance(&self, duration: Duration) {
+        self.manual.advance(duration);
+    }
+
+    /// From now on, or no longer, it panics when it is asked on a thread of the guests.
+    pub(super) fn arm(&self, armed: bool) {
+        self.armed.store(armed, Ordering::SeqCst);
+    }
+}
+
+impl Clock for TrappedClock {
+    fn now(&self) -> UnixMillis {
+        let of_guests = std::thread::current().name() == Some("airlock-guest");
+        assert!(
+            !(of_guests && self.armed.load(Ordering::SeqCst)),
+            "a panic in a host function, as this test wants it"
+        );
+        self.manual.now()
+    }
+}
+
 /// A runtime over a database of its own, with one install of the app `kyc`.
 pub(super) struct World {
     pub(super) runtime: Runtime,
     pub(super) install: ActiveInstall,
     pub(super) plugins: PathBuf,
+    pub(super) clock: Arc<TrappedClock>,
+    installs: Installs,
     _folder: tempfile::TempDir,
     _database: TestDatabase,
 }
@@ -149,7 +193,8 @@ impl World {
         cloud: CloudSettings,
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(NOW));
+        let trapped = Arc::new(TrappedClock::default());
+        let clock: Arc<dyn Clock> = trapped.clone();
         let url = DatabaseUrl::parse(test.url()).unwrap();
         let database = Database::open(&url).await.unwrap();
         let roots = SecretList::parse('k', &SecretList::generate('k', 1)).unwrap();
@@ -162,9 +207,9 @@ impl World {
         )
         .await
         .unwrap();
-        let install = install(&installs, granted).await;
+        let install = install(&installs, "1", granted).await;
         let services = Services {
-            cloud: Cloud::new(Transport::new(cloud).unwrap(), installs),
+            cloud: Cloud::new(Transport::new(cloud).unwrap(), installs.clone()),
             guest_store: GuestStore::new(database, keyring, clock.clone()),
             clock,
         };
@@ -179,6 +224,8 @@ impl World {
             runtime: Runtime::new(settings, services).unwrap(),
             install,
             plugins,
+            clock: trapped,
+            installs,
             _folder: folder,
             _database: test,
         }
@@ -190,6 +237,21 @@ impl World {
         self.runtime.load_folder(&self.plugins).await;
         let app = self.app();
         assert_eq!((app.status(), app.reason()), (AppStatus::Serving, None));
+    }
+
+    /// Another install of the app `kyc`, in an instance of its own.
+    pub(super) async fn another(&self, name: &str) -> ActiveInstall {
+        install(&self.installs, name, &[]).await
+    }
+
+    /// Sends a GET for an install.
+    pub(super) async fn call_for(
+        &self,
+        install: &ActiveInstall,
+    ) -> Result<GuestResponse, CallFailure> {
+        self.runtime
+            .handle(install, session(), request("GET"))
+            .await
     }
 
     /// The app `kyc`.
@@ -247,17 +309,18 @@ pub(super) fn request(method: &str) -> GuestRequest {
     }
 }
 
-async fn install(installs: &Installs, granted: &[&str]) -> ActiveInstall {
+async fn install(installs: &Installs, name: &str, granted: &[&str]) -> ActiveInstall {
     let slug = Slug::parse("kyc").unwrap();
+    let (id, instance) = (format!("instapp_{name}"), format!("instance_{name}"));
     let event = serde_json::json!({
-        "installed_app_id": "instapp_1", "app_id": "app_1", "instance_id": "instance_1", "organization_id": "org_1",
-        "api_key": "blnk_test_0123456789abcdef", "granted_permissions": granted,
-        "idempotency_key": "install:instapp_1",
+        "installed_app_id": id, "app_id": "app_1", "instance_id": instance, "organization_id": "org_1",
+        "api_key": format!("{API_KEY}{name}"), "api_key_prefix": "blnk_test_01", "granted_permissions": granted,
+        "idempotency_key": format!("install:{id}"),
     });
     let event = Event::parse(event.to_string().as_bytes(), None).unwrap();
     installs.receive(&slug, event).await.unwrap();
     let attempt = installs
-        .provable(&InstallId::parse("instapp_1").unwrap(), 1)
+        .provable(&InstallId::parse(id.as_str()).unwrap(), 1)
         .await
         .unwrap()
         .unwrap();
@@ -265,9 +328,10 @@ async fn install(installs: &Installs, granted: &[&str]) -> ActiveInstall {
         .accept(attempt, Proof::Answered, None)
         .await
         .unwrap();
-    let launch = br#"{"installed_app_id":"instapp_1","app_id":"app_1","instance_id":"instance_1"}"#;
+    let launch =
+        serde_json::json!({"installed_app_id": id, "app_id": "app_1", "instance_id": instance});
     installs
-        .active_for(&LaunchRequest::parse(slug, launch).unwrap())
+        .active_for(&LaunchRequest::parse(slug, launch.to_string().as_bytes()).unwrap())
         .await
         .ok()
         .unwrap()

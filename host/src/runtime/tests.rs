@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use super::testing::*;
 use super::*;
 
+mod calls;
+
 #[tokio::test]
 async fn an_honest_guest_answers() {
     let (result, report) = outcome_of(

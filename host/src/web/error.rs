@@ -135,6 +135,9 @@ impl WebError {
         match self {
             Self::TooMany(seconds) => Some(*seconds),
             Self::Call(CallFailure::Busy) => Some(1),
+            Self::Call(CallFailure::Quarantined { retry_after }) => {
+                Some(u64::try_from(retry_after.as_millis().div_ceil(1000)).unwrap_or(u64::MAX))
+            }
             Self::Unavailable(_)
             | Self::AppNotServing
             | Self::Call(CallFailure::NotServing { .. }) => Some(5),
@@ -163,6 +166,8 @@ impl IntoResponse for WebError {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -192,5 +197,17 @@ mod tests {
         assert_eq!(status(CallFailure::Memory), 502);
         let busy = WebError::Call(CallFailure::Busy).into_response();
         assert_eq!(busy.headers()[RETRY_AFTER], "1");
+        let retry_after = Duration::from_millis(29_001);
+        let shut = WebError::Call(CallFailure::Quarantined { retry_after });
+        let problem = serde_json::to_string(&shut.problem("req1")).unwrap();
+        assert!(
+            problem.contains("urn:airlock:problem:app-quarantined"),
+            "{problem}"
+        );
+        let shut = shut.into_response();
+        assert_eq!(
+            (shut.status().as_u16(), &shut.headers()[RETRY_AFTER]),
+            (503, &HeaderValue::from(30))
+        );
     }
 }

@@ -14,7 +14,7 @@ use super::callback::CloudRequest;
 use super::error::WebError;
 use crate::install::{ActiveInstall, Attempt, EndpointKind, LaunchRefused, LaunchRequest};
 use crate::intake::Proved;
-use crate::runtime::AppStatus;
+use crate::runtime::{AppStatus, CallFailure};
 
 /// How long a launch waits for the proof of a key that is still pending.
 const PROOF_PATIENCE: Duration = Duration::from_secs(2);
@@ -83,16 +83,19 @@ fn refusal(refused: LaunchRefused) -> WebError {
     }
 }
 
-/// Nobody is let into an app that can't answer.
+/// Nobody is let into an app that can't answer. Where its quarantine is over, somebody must be, to find out.
 fn require_serving(web: &Web, install: &ActiveInstall) -> Result<(), WebError> {
     let app = web
         .runtime()
         .registry()
         .find(install.slug())
         .ok_or(WebError::AppNotServing)?;
-    if app.status() == AppStatus::Serving {
-        Ok(())
-    } else {
-        Err(WebError::AppNotServing)
+    if app.status() != AppStatus::Serving {
+        return Err(WebError::AppNotServing);
+    }
+    let shut = web.runtime().shut(&app).filter(|shut| shut.app_wide);
+    match shut.and_then(|shut| shut.left) {
+        Some(retry_after) => Err(WebError::Call(CallFailure::Quarantined { retry_after })),
+        None => Ok(()),
     }
 }

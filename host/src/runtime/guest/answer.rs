@@ -1,7 +1,10 @@
-//! What a guest answers, checked on the way out. A guest can't set a cookie, loosen a policy, redirect a browser or
-//! smuggle a header.
+//! What a guest answers, checked on the way out. A guest can't set a cookie, loosen a policy, redirect a browser, smuggle a
+//! header or give its install's API key away, should it ever have got hold of it.
 
-use super::{CallFailure, Failed, GuestResponse, headers};
+use tracing::error;
+
+use super::{Answer, CallFailure, Failed, GuestResponse, HookOutcome, headers};
+use crate::cloud::InstanceCloud;
 use crate::runtime::host::bindings::blnk::app::http_types::Response;
 
 /// Takes an answer whose status, headers and size are sound.
@@ -30,6 +33,30 @@ pub(super) fn checked(response: Response, max_body: usize) -> Result<GuestRespon
         headers,
         body,
     })
+}
+
+/// Refuses an answer that holds the install's API key (H38). The guest was never given it, so this is an alarm.
+pub(super) fn keeps_the_key(answer: &Answer, cloud: &InstanceCloud) -> Result<(), Failed> {
+    let found = match answer {
+        Answer::Portal(response) => {
+            let in_headers = |(_, value): &(String, String)| cloud.finds_key_in(value.as_bytes());
+            cloud.finds_key_in(&response.body) || response.headers.iter().any(in_headers)
+        }
+        Answer::Hook(HookOutcome::Retry(reason) | HookOutcome::GiveUp(reason)) => {
+            cloud.finds_key_in(reason.as_bytes())
+        }
+        Answer::Hook(HookOutcome::Done | HookOutcome::NotExported) => false,
+    };
+    if !found {
+        return Ok(());
+    }
+    let tenant = cloud.tenant();
+    error!(app = %tenant.slug(), install.id = %tenant.install_id(), alarm = true,
+        "Withheld an answer of {} that holds the install's API key", tenant.slug());
+    Err(Failed::new(
+        CallFailure::BadOutput,
+        "the answer holds the install's API key",
+    ))
 }
 
 #[cfg(test)]

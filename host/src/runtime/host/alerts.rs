@@ -2,10 +2,10 @@
 
 use wasmtime::component::HasData;
 
-use super::Gate;
 use super::bindings::blnk::app::{alert_actions, alerts, cloud_types};
 use super::convert::CloudFailure;
-use crate::cloud::{AlertsRead, AlertsWrite, Permitted};
+use super::{Allowed, Gate};
+use crate::cloud::{AlertsRead, AlertsWrite};
 
 pub(super) struct View<'a>(pub(super) Gate<'a>);
 
@@ -23,12 +23,12 @@ impl cloud_types::Host for View<'_> {
 }
 
 impl View<'_> {
-    fn reading(&self) -> Result<Permitted<AlertsRead>, CloudFailure> {
-        Ok(self.0.enter("alerts")?.cloud.permit()?)
+    fn reading(&self) -> Result<Allowed<'_, AlertsRead>, CloudFailure> {
+        self.0.permit("alerts")
     }
 
-    fn writing(&self) -> Result<Permitted<AlertsWrite>, CloudFailure> {
-        Ok(self.0.enter("alert-actions")?.cloud.permit()?)
+    fn writing(&self) -> Result<Allowed<'_, AlertsWrite>, CloudFailure> {
+        self.0.permit("alert-actions")
     }
 }
 

@@ -2,10 +2,10 @@
 
 use wasmtime::component::HasData;
 
-use super::Gate;
 use super::bindings::blnk::app::{cloud_types, data};
 use super::convert::CloudFailure;
-use crate::cloud::{DataRead, Page, Permitted};
+use super::{Allowed, Gate};
+use crate::cloud::{DataRead, Page};
 
 pub(super) struct View<'a>(pub(super) Gate<'a>);
 
@@ -23,8 +23,8 @@ impl cloud_types::Host for View<'_> {
 }
 
 impl View<'_> {
-    fn permitted(&self) -> Result<Permitted<DataRead>, CloudFailure> {
-        Ok(self.0.enter("data")?.cloud.permit()?)
+    fn permitted(&self) -> Result<Allowed<'_, DataRead>, CloudFailure> {
+        self.0.permit("data")
     }
 }
 

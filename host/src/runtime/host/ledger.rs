@@ -2,10 +2,10 @@
 
 use wasmtime::component::HasData;
 
-use super::Gate;
 use super::bindings::blnk::app::{cloud_types, ledger};
 use super::convert::CloudFailure;
-use crate::cloud::{DataWrite, Permitted};
+use super::{Allowed, Gate};
+use crate::cloud::DataWrite;
 
 pub(super) struct View<'a>(pub(super) Gate<'a>);
 
@@ -23,8 +23,8 @@ impl cloud_types::Host for View<'_> {
 }
 
 impl View<'_> {
-    fn permitted(&self) -> Result<Permitted<DataWrite>, CloudFailure> {
-        Ok(self.0.enter("ledger")?.cloud.permit()?)
+    fn permitted(&self) -> Result<Allowed<'_, DataWrite>, CloudFailure> {
+        self.0.permit("ledger")
     }
 }
 

@@ -12,6 +12,7 @@ use crate::cloud::CallPolicy;
 use crate::model::Permission;
 use crate::runtime::testing::{NOW, World};
 
+mod limits;
 mod matrix;
 
 on_both!(the_store_keeps_versions,);

@@ -71,6 +71,10 @@ impl WebError {
             Self::AppNotServing | Self::Call(CallFailure::NotServing { .. }) => {
                 ("app-not-serving", "The app can't serve at the moment")
             }
+            Self::Call(CallFailure::Quarantined { .. }) => (
+                "app-quarantined",
+                "The app keeps failing and is not called for a while",
+            ),
             Self::Call(CallFailure::Busy) => ("app-busy", "The app is busy"),
             Self::Call(CallFailure::Cpu | CallFailure::Wall) => {
                 ("app-timeout", "The app took too long")
