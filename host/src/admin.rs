@@ -2,8 +2,8 @@
 //!
 //! `GET /health`: the process answers. `GET /ready`: it can serve, or 503 saying what is missing. Everything else wants
 //! the admin token: `GET /info` counts apps and installs, `GET /apps`, `GET /apps/{slug}`, `GET /installs` and `GET /keys`
-//! are what the operator's commands show, and what they change is posted to `/apps/{slug}/rotate-urls`, `retire-urls` and
-//! `unpin`, and to `/keys/rotate` (a hundred values at a time). `GET /openapi.json` describes both listeners.
+//! are what the operator's commands show, and what they change is posted to `/apps/{slug}/rotate-urls`, `retire-urls`,
+//! `unpin`, `reload`, `disable` and `enable`, to `/reload`, and to `/keys/rotate` (a hundred values at a time). `GET /openapi.json` describes both listeners.
 //! Nothing of all this exists on the public listener.
 
 mod changes;
@@ -11,6 +11,7 @@ mod guard;
 mod openapi;
 mod reports;
 mod routes;
+mod switching;
 
 use std::sync::Arc;
 
@@ -23,14 +24,14 @@ use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use url::Url;
 
-use crate::install::{Endpoints, Installs};
+use crate::install::{Endpoints, Installs, Switches};
 use crate::model::Clock;
 use crate::runtime::Runtime;
 
 pub use guard::refuse_heads as refuse;
 pub use reports::{
-    AddressReport, AppLine, AppReport, AskedPermission, InstallLine, OlderAddress, Reports,
-    install_line,
+    AddressReport, AppLine, AppReport, AskedPermission, InstallLine, OlderAddress, ReloadLine,
+    Reports, install_line,
 };
 
 /// The parts that the admin floor is built from.
@@ -40,6 +41,8 @@ pub struct AdminParts {
     pub installs: Installs,
     /// The secrets in Cloud's addresses: the operator registers them.
     pub endpoints: Endpoints,
+    /// Which apps are switched off.
+    pub switches: Switches,
     /// The apps.
     pub runtime: Runtime,
     /// How the world reaches the public listener, once that is known.
@@ -84,6 +87,10 @@ pub fn router(parts: AdminParts) -> Router {
         .route("/apps/{slug}/rotate-urls", post(changes::rotate_urls))
         .route("/apps/{slug}/retire-urls", post(changes::retire_urls))
         .route("/apps/{slug}/unpin", post(changes::unpin))
+        .route("/apps/{slug}/reload", post(switching::reload))
+        .route("/apps/{slug}/disable", post(switching::disable))
+        .route("/apps/{slug}/enable", post(switching::enable))
+        .route("/reload", post(switching::reload_all))
         .route("/installs", get(routes::installs))
         .route("/keys", get(routes::keys))
         .route("/keys/rotate", post(changes::rotate_keys))

@@ -7,6 +7,7 @@ mod dumps;
 mod keys;
 mod lock;
 mod log;
+mod packages;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -24,11 +26,11 @@ use url::Url;
 use crate::admin::{self, AdminParts, AdminToken};
 use crate::cloud::{Cloud, CloudSettings, Transport};
 use crate::config::{Config, NetworkSettings, Secrets};
-use crate::install::{Endpoints, GuestStore, Installs, follow};
+use crate::install::{Endpoints, GuestStore, Installs, Switches, follow};
 use crate::intake::{Intake, IntakeParts};
 use crate::listener::{self, raise_descriptor_limit};
 use crate::model::{AppId, Clock, Slug};
-use crate::runtime::{AppOverrides, Limits, Runtime, RuntimeSettings, Services};
+use crate::runtime::{AppOverrides, Change, Limits, Runtime, RuntimeSettings, Services};
 use crate::secret::{Signer, random_name};
 use crate::store::Database;
 use crate::web::{self, EventVerifier, SignedAsCore, Unsigned, Web, WebParts, WebSettings};
@@ -50,6 +52,7 @@ pub struct Host {
     clock: Arc<dyn Clock>,
     installs: Installs,
     endpoints: Endpoints,
+    switches: Switches,
     guest_store: GuestStore,
     cloud: Cloud,
     runtime: Runtime,
@@ -73,6 +76,9 @@ impl Host {
         let endpoints = Endpoints::open(database.clone(), keyring.clone(), clock.clone())
             .await
             .context("opening the address secrets")?;
+        let switches = Switches::open(database.clone(), clock.clone())
+            .await
+            .context("reading which apps are switched off")?;
         let guest_store = GuestStore::new(database, keyring, clock.clone());
         let cloud = Cloud::new(Transport::new(cloud_settings(&config))?, installs.clone());
         let services = Services {
@@ -88,6 +94,7 @@ impl Host {
             clock,
             installs,
             endpoints,
+            switches,
             guest_store,
             cloud,
             runtime,
@@ -95,15 +102,27 @@ impl Host {
     }
 
     /// Loads every package and makes the address secrets that are missing. A broken package stops only itself.
-    pub async fn load_packages(&self) -> anyhow::Result<()> {
-        self.runtime.load_folder(&self.config.plugins).await;
+    pub async fn load_packages(&self) -> anyhow::Result<Vec<(Slug, Change)>> {
+        self.runtime.switch_off(self.switches.off()).await;
+        let changes = self.runtime.load_folder(&self.config.plugins).await;
         for app in self.runtime.registry().list() {
             self.endpoints
                 .ensure(app.slug())
                 .await
                 .context("making the address secrets")?;
         }
-        Ok(())
+        Ok(changes)
+    }
+
+    /// Looks at one package now, as `apps reload` does.
+    pub async fn load_package(&self, slug: &Slug) -> anyhow::Result<Change> {
+        self.runtime.switch_off(self.switches.off()).await;
+        let change = self.runtime.load(&self.config.plugins, slug).await;
+        if self.runtime.registry().find(slug).is_some() {
+            let made = self.endpoints.ensure(slug).await;
+            made.context("making the address secrets")?;
+        }
+        Ok(change)
     }
 
     /// The configuration it was opened with.
@@ -119,6 +138,11 @@ impl Host {
     /// The address secrets.
     pub fn endpoints(&self) -> &Endpoints {
         &self.endpoints
+    }
+
+    /// Which apps are switched off.
+    pub fn switches(&self) -> &Switches {
+        &self.switches
     }
 
     /// The apps.
@@ -143,6 +167,7 @@ impl Host {
         AdminParts {
             installs: self.installs.clone(),
             endpoints: self.endpoints.clone(),
+            switches: self.switches.clone(),
             runtime: self.runtime.clone(),
             public_url: public_url.cloned(),
             clock: self.clock.clone(),
@@ -212,11 +237,17 @@ impl Host {
         let following = CancellationToken::new();
         let _ends_with_this = following.clone().drop_guard();
         // Before anybody is answered: loading packages takes its time, and what was read before it is past.
-        let follower = follow(self.installs.clone(), self.endpoints.clone()).await;
+        let follower = follow(
+            self.installs.clone(),
+            self.endpoints.clone(),
+            self.switches.clone(),
+        )
+        .await;
         if let Some(follower) = follower {
             tokio::spawn(follower.run(following.clone()));
         }
         let intake_task = tokio::spawn(intake.run(stopping.clone()));
+        let mut keeping_step = self.keep_step(&stopping);
         let noting = note_uses(self.endpoints.clone(), stopping.clone());
         let noting = tokio::spawn(noting);
         raise_descriptor_limit();
@@ -250,6 +281,10 @@ impl Host {
         tasks.close();
         let _ = timeout_at(end, tasks.wait()).await;
         let _ = timeout_at(end, intake_task).await;
+        let _ = timeout_at(end, async {
+            while keeping_step.join_next().await.is_some() {}
+        })
+        .await;
         let _ = timeout_at(end, operator_server).await;
         following.cancel();
         let _ = timeout_at(end, noting).await;
@@ -257,6 +292,29 @@ impl Host {
         let _ = timeout_at(end, self.installs.database().close()).await;
         info!("Stopped");
         Ok(())
+    }
+}
+
+impl Host {
+    /// Watches the folder of packages, and what goes with the apps that come and go, until `stopping` is cancelled.
+    fn keep_step(&self, stopping: &CancellationToken) -> JoinSet<()> {
+        let (runtime, endpoints) = (self.runtime.clone(), self.endpoints.clone());
+        let mut tasks = JoinSet::new();
+        let told = stopping.clone();
+        tasks.spawn(async move { runtime.watch(told).await });
+        let runtime = self.runtime.clone();
+        tasks.spawn(packages::make_addresses(
+            runtime,
+            endpoints,
+            stopping.clone(),
+        ));
+        let (runtime, switches) = (self.runtime.clone(), self.switches.clone());
+        tasks.spawn(packages::follow_switches(
+            runtime,
+            switches,
+            stopping.clone(),
+        ));
+        tasks
     }
 }
 

@@ -45,7 +45,7 @@ enum Command {
     Serve(CommonArgs),
     /// Build an app and lay its package into the folder of packages
     Build(build::BuildArgs),
-    /// Look at the apps in the folder of packages, and change their addresses
+    /// Look at the apps in the folder of packages, reload them, switch them off and on, and change their addresses
     #[command(subcommand)]
     Apps(apps::AppsCommand),
     /// Look at installs

@@ -17,6 +17,7 @@ mod load;
 pub mod receive;
 pub mod refusal;
 pub mod rotation;
+pub mod switches;
 mod task;
 pub mod tenant;
 
@@ -31,6 +32,7 @@ pub use lifecycle::{Accepted, Installs, OpenInstallsError};
 pub use live::{NotCurrent, Stale};
 pub use receive::{Receipt, ReceiveError};
 pub use rotation::RotationStep;
+pub use switches::Switches;
 pub use tenant::{ActiveInstall, Attempt, Tenant};
 
 #[cfg(test)]

@@ -9,19 +9,22 @@
 //! | --- | --- |
 //! | [`package`], [`manifest`] | the files of one version, read as one snapshot |
 //! | [`plugin`] | compiling and checking it |
-//! | [`registry`] | the apps and what they serve |
+//! | [`registry`], `retired` | the apps and what they serve, and pages of versions before |
+//! | `load` | from a folder in `plugins/` to an app, while serving |
 //! | [`engine`], [`limits`], [`meter`], `turns` | what a call may use, what it used, and when it runs |
 //! | `quarantine` | what keeps failing is not called for a while |
 //! | `guest`, `host` | one call, and what its imports do |
 //!
 //! To add an interface to the contract, see `host`.
 
-use std::collections::BTreeMap;
-use std::path::Path;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, anyhow};
+use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use wasmtime::component::Linker;
 
 use crate::cloud::Cloud;
@@ -44,6 +47,7 @@ pub mod plugin;
 mod quarantine;
 mod record;
 pub mod registry;
+mod retired;
 mod threads;
 mod turns;
 
@@ -57,9 +61,13 @@ pub use check::check_package;
 pub(crate) use guest::headers as guest_headers;
 pub use guest::{CallFailure, Delivery, GuestRequest, GuestResponse, GuestSession, HookOutcome};
 pub use limits::{CallLimits, Limits};
+pub use load::Change;
+#[cfg(feature = "dev")]
+pub(crate) use load::{Debounce, Notice, Notices};
+pub(crate) use load::{Stamp, stamp};
 pub use manifest::Manifest;
 pub use meter::CallReport;
-pub use package::{Package, PackageError, UiFile, UiFiles};
+pub use package::{Package, PackageError, Page, UiFile, UiFiles};
 pub use plugin::{LoadError, Plugin};
 pub use quarantine::Shut;
 pub use registry::{App, AppStatus, Registry};
@@ -67,6 +75,7 @@ pub use registry::{App, AppStatus, Registry};
 use engine::{Engine, EngineSettings};
 use guest::{Answer, Ask};
 use host::CallState;
+use load::Turns;
 use threads::GuestThreads;
 
 /// What the operator set for one app.
@@ -130,6 +139,29 @@ struct Inner {
     compiling: tokio::sync::Mutex<()>,
     /// Permits of the whole host.
     running: Arc<Semaphore>,
+    /// The folder of packages, once one was loaded.
+    plugins: Mutex<Option<PathBuf>>,
+    /// What packages looked like from outside just before they were last read.
+    seen: Mutex<BTreeMap<Slug, Stamp>>,
+    turns: Turns,
+    /// What the operator switched off by a command.
+    switched_off: ArcSwap<BTreeSet<Slug>>,
+}
+
+impl Inner {
+    fn seen(&self) -> MutexGuard<'_, BTreeMap<Slug, Stamp>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn remember_folder(&self, folder: &Path) {
+        let mut plugins = self.plugins.lock().unwrap_or_else(PoisonError::into_inner);
+        *plugins = Some(folder.to_owned());
+    }
+
+    fn folder(&self) -> Option<PathBuf> {
+        let plugins = self.plugins.lock().unwrap_or_else(PoisonError::into_inner);
+        plugins.clone()
+    }
 }
 
 impl Runtime {
@@ -161,13 +193,57 @@ impl Runtime {
             registry: Registry::default(),
             compiling: tokio::sync::Mutex::default(),
             running,
+            plugins: Mutex::default(),
+            seen: Mutex::default(),
+            turns: Turns::default(),
+            switched_off: ArcSwap::default(),
         })))
     }
 
     /// Reads every package of a folder. A package that can't be served stops only itself and is listed with its reason;
     /// names that start with a dot, and plain files, are no packages.
-    pub async fn load_folder(&self, plugins: &Path) {
-        load::folder(&self.0, plugins).await;
+    pub async fn load_folder(&self, plugins: &Path) -> Vec<(Slug, Change)> {
+        load::folder(&self.0, plugins).await
+    }
+
+    /// Keeps step with the folder that was loaded, until told to stop: packages that are dropped in, replaced, removed,
+    /// broken and mended. What changes all the same, as on a file system that tells nothing, is found within seconds.
+    pub async fn watch(&self, stopping: CancellationToken) {
+        if let Some(plugins) = self.0.folder() {
+            load::watch(Arc::clone(&self.0), plugins, stopping).await;
+        }
+    }
+
+    /// Loads one package of a folder, which becomes the folder of packages.
+    pub async fn load(&self, plugins: &Path, slug: &Slug) -> Change {
+        self.0.remember_folder(plugins);
+        load::app(&self.0, plugins, slug).await
+    }
+
+    /// Looks at one app now, and takes over what is there.
+    pub async fn reload(&self, slug: &Slug) -> Change {
+        match self.0.folder() {
+            Some(plugins) => load::app(&self.0, &plugins, slug).await,
+            None => Change::Unchanged,
+        }
+    }
+
+    /// Looks at every app now. An app that is gone is dropped.
+    pub async fn reload_all(&self) -> Vec<(Slug, Change)> {
+        match self.0.folder() {
+            Some(plugins) => load::folder(&self.0, &plugins).await,
+            None => Vec::new(),
+        }
+    }
+
+    /// Switches off exactly these apps, beside those that the configuration switches off.
+    pub async fn switch_off(&self, slugs: BTreeSet<Slug>) {
+        let before = self.0.switched_off.swap(Arc::new(slugs));
+        let now = self.0.switched_off.load_full();
+        for slug in before.symmetric_difference(&now) {
+            // Only what is there: an app may be switched off that has no package on this host.
+            self.reload(slug).await;
+        }
     }
 
     #[cfg(test)]

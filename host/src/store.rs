@@ -21,6 +21,7 @@ pub mod launches;
 pub mod outbox;
 pub mod pins;
 pub mod reseal;
+pub mod switches;
 
 pub use database::{Connection, Database, Row};
 pub use error::{Inconsistent, OpenError, StoreError};

@@ -74,6 +74,6 @@ pub(super) async fn rotate_keys(State(parts): State<AdminParts>) -> Response {
     }
 }
 
-fn parsed(slug: SlugPath) -> Option<Slug> {
+pub(super) fn parsed(slug: SlugPath) -> Option<Slug> {
     slug.ok().and_then(|Path(text)| Slug::parse(text).ok())
 }

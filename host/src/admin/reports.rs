@@ -7,7 +7,7 @@ use url::Url;
 use super::AdminParts;
 use crate::install::{EndpointKind, Endpoints, Installs};
 use crate::model::Slug;
-use crate::runtime::{App, Runtime, Shut};
+use crate::runtime::{App, Change, Runtime, Shut};
 use crate::store::StoreError;
 use crate::store::installs::InstallRow;
 
@@ -22,6 +22,23 @@ pub struct AppLine {
     pub status: String,
     /// Why it does not serve, or not everybody.
     pub reason: Option<String>,
+}
+
+/// A line of `apps reload`: what became of an app when its package was looked at.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReloadLine {
+    /// The app's folder.
+    pub slug: String,
+    /// `loaded`, `unchanged`, `refused`, `removed` or `off`.
+    pub change: String,
+    /// Of the version that serves, or of what could be read.
+    pub version: Option<String>,
+    /// `serving`, `quarantined`, `broken` or `disabled`; none without a package.
+    pub status: Option<String>,
+    /// Why it does not serve, or why a newer package was refused.
+    pub reason: Option<String>,
+    /// Of the same version: digest over manifest, component and page.
+    pub sha256: Option<String>,
 }
 
 /// A permission that a package asks for.
@@ -142,6 +159,21 @@ impl Reports {
             .iter()
             .map(|app| app_line(app, self.runtime.shut(app)))
             .collect()
+    }
+
+    /// One app, after its package was looked at.
+    pub fn reloaded(&self, slug: &Slug, change: Change) -> ReloadLine {
+        let app = self.runtime.registry().find(slug);
+        let app = app.as_deref();
+        let line = app.map(|app| app_line(app, self.runtime.shut(app)));
+        ReloadLine {
+            slug: slug.to_string(),
+            change: change.as_str().to_owned(),
+            sha256: app.and_then(App::digest).map(ToOwned::to_owned),
+            version: line.as_ref().and_then(|line| line.version.clone()),
+            status: line.as_ref().map(|line| line.status.clone()),
+            reason: line.and_then(|line| line.reason),
+        }
     }
 
     /// One app, if there is a package of that name.

@@ -45,6 +45,9 @@ async fn parts(database: &TestDatabase) -> AdminParts {
         .ensure(&Slug::parse("kyc").unwrap())
         .await
         .unwrap();
+    let switches = crate::install::Switches::open(database.clone(), clock.clone())
+        .await
+        .unwrap();
     let settings = CloudSettings {
         api_url: "http://127.0.0.1:9".parse().unwrap(),
         instance_id_on_alerts: true,
@@ -61,6 +64,7 @@ async fn parts(database: &TestDatabase) -> AdminParts {
         stopping: tokio_util::sync::CancellationToken::new(),
         installs,
         endpoints,
+        switches,
         runtime: Runtime::new(RuntimeSettings::default(), services).unwrap(),
         public_url: None,
         clock,

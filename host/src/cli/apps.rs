@@ -1,6 +1,7 @@
 //! `airlock apps`.
 
 mod addresses;
+mod packages;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
@@ -16,6 +17,12 @@ pub(super) enum AppsCommand {
     List(ListArgs),
     /// One app with the two addresses to register in Cloud (they hold secrets)
     Show(ShowArgs),
+    /// Look at the packages now and tell what became of them; fails if one was refused
+    Reload(packages::ReloadArgs),
+    /// Switch an app on again
+    Enable(packages::SwitchArgs),
+    /// Switch an app off: it serves nobody, and still takes install events
+    Disable(packages::SwitchArgs),
     /// Make new addresses for an app; those before work until they are retired
     RotateUrls(addresses::RotateArgs),
     /// Forget which `app_id` of Cloud an app was found to have
@@ -46,6 +53,9 @@ pub(super) async fn run(command: AppsCommand) -> anyhow::Result<()> {
     match command {
         AppsCommand::List(args) => list(args).await,
         AppsCommand::Show(args) => show(args).await,
+        AppsCommand::Reload(args) => packages::reload(args).await,
+        AppsCommand::Enable(args) => packages::enable(args).await,
+        AppsCommand::Disable(args) => packages::disable(args).await,
         AppsCommand::RotateUrls(args) => addresses::rotate(args).await,
         AppsCommand::Unpin(args) => addresses::unpin(args).await,
     }

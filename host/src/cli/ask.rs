@@ -24,6 +24,9 @@ const REPORT: Duration = Duration::from_secs(10);
 /// How long a change may take. A step of a rotation waits for up to six turns at the writer, 6 s each at most.
 const CHANGE: Duration = Duration::from_mins(1);
 
+/// How long looking at packages may take: each that is new is compiled.
+const LOOK: Duration = Duration::from_mins(10);
+
 /// The running host can't do it as things stand; holds its sentence.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -67,6 +70,14 @@ impl Asking {
     /// Asks for a change. None if the host says that there is no such thing.
     pub(super) async fn post<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<Option<T>> {
         self.send(reqwest::Method::POST, path, CHANGE).await
+    }
+
+    /// As [`Asking::post`], for what may compile packages before it answers.
+    pub(super) async fn post_and_wait<T: DeserializeOwned>(
+        &self,
+        path: &str,
+    ) -> anyhow::Result<Option<T>> {
+        self.send(reqwest::Method::POST, path, LOOK).await
     }
 
     async fn send<T: DeserializeOwned>(

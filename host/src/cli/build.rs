@@ -1,16 +1,18 @@
 //! `airlock build`: run an app's own build command, check what came out, lay it into the folder of packages.
 
+mod command;
+
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Instant;
 
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
-use tokio::process::Command;
+use tokio_util::sync::CancellationToken;
 
-use super::{CommonArgs, output};
-use crate::config::secrets;
+use self::command::Words;
+use super::{CommonArgs, output, setup};
 use crate::model::Slug;
+use crate::runtime::manifest::BuildCommand;
 use crate::runtime::{Manifest, Package, check_package};
 
 /// Where packages are laid out before they are swapped in. The host ignores folders that begin with a dot.
@@ -31,8 +33,10 @@ pub(super) async fn run(args: BuildArgs) -> anyhow::Result<()> {
         Some(folder) => vec![folder],
         None => apps_here()?,
     };
+    // A build in a group of its own does not hear Ctrl-C by itself.
+    let stopping = setup::stop_on_signal()?;
     for folder in folders {
-        let built = build(&folder, &plugins).await?;
+        let built = build(&folder, &plugins, &stopping).await?;
         output::text(&format!(
             "Built {} into {}",
             built.slug,
@@ -74,39 +78,125 @@ pub(super) fn sample_apps() -> Vec<PathBuf> {
     apps
 }
 
-/// Builds the app in a folder into `plugins`. What stands there stays until the new package is whole and checked.
-pub(super) async fn build(folder: &Path, plugins: &Path) -> anyhow::Result<Built> {
-    let folder = std::fs::canonicalize(folder)
-        .with_context(|| format!("there is no folder {}", folder.display()))?;
-    let slug = slug_of(&folder)?;
-    let path = folder.join("app.toml");
-    let text = std::fs::read_to_string(&path).with_context(|| {
-        format!(
-            "reading {}; try: name the folder that holds the app's app.toml",
-            path.display()
-        )
-    })?;
-    let manifest = Manifest::parse(&text).with_context(|| format!("in {}", path.display()))?;
-    let Some(build) = &manifest.build else {
-        bail!(
-            "{} has no [build] command, so there is nothing to build; \
-             try: copy the folder with its app.wasm into the folder of packages",
-            path.display()
-        );
-    };
-    run_command(&slug, &folder, &build.command).await?;
-    let staged = stage(&folder, &build.output, plugins, &slug)?;
+/// Builds the app in a folder into `plugins`. What stands there stays until the new package is whole and checked. Ends
+/// when `stopping` is cancelled.
+pub(super) async fn build(
+    folder: &Path,
+    plugins: &Path,
+    stopping: &CancellationToken,
+) -> anyhow::Result<Built> {
+    let app = Source::read(folder)?;
+    output::text(&format!("Building {}: {}", app.slug, app.build.command));
+    let begun = Instant::now();
+    app.run_command(&Words::Terminal, stopping).await?;
+    output::text(&format!(
+        "Built {} in {:.1} s",
+        app.slug,
+        begun.elapsed().as_secs_f32()
+    ));
+    let staged = app.stage(plugins)?;
     check(&staged)
         .await
-        .with_context(|| format!("the package of {slug} was built, but can't be served"))?;
-    let package = plugins.join(slug.as_str());
-    swap_in(&staged, &package)
-        .with_context(|| format!("laying the package into {}", package.display()))?;
-    clear_staging(&staged, plugins);
-    Ok(Built { slug, package })
+        .with_context(|| format!("the package of {} was built, but can't be served", app.slug))?;
+    app.lay(&staged, plugins)
 }
 
-fn slug_of(folder: &Path) -> anyhow::Result<Slug> {
+/// Builds an app again, for a host that checks what it is given: nothing is compiled here. What the command says goes
+/// into the file `words`.
+pub(super) async fn rebuild(
+    folder: &Path,
+    plugins: &Path,
+    words: &Path,
+    stopping: &CancellationToken,
+) -> anyhow::Result<Built> {
+    let app = Source::read(folder)?;
+    app.run_command(&Words::File(words), stopping).await?;
+    relay(&app, plugins)
+}
+
+/// Lays down what was built before, with the page as it is now. Runs no command.
+pub(super) fn lay_page(folder: &Path, plugins: &Path) -> anyhow::Result<Built> {
+    relay(&Source::read(folder)?, plugins)
+}
+
+fn relay(app: &Source, plugins: &Path) -> anyhow::Result<Built> {
+    let staged = app.stage(plugins)?;
+    Package::read(&staged)
+        .with_context(|| format!("the package of {} can't be served", app.slug))?;
+    app.lay(&staged, plugins)
+}
+
+/// An app's folder that can be built.
+struct Source {
+    folder: PathBuf,
+    slug: Slug,
+    build: BuildCommand,
+}
+
+impl Source {
+    fn read(folder: &Path) -> anyhow::Result<Self> {
+        let folder = std::fs::canonicalize(folder)
+            .with_context(|| format!("there is no folder {}", folder.display()))?;
+        let slug = slug_of(&folder)?;
+        let path = folder.join("app.toml");
+        let text = std::fs::read_to_string(&path).with_context(|| {
+            format!(
+                "reading {}; try: name the folder that holds the app's app.toml",
+                path.display()
+            )
+        })?;
+        let manifest = Manifest::parse(&text).with_context(|| format!("in {}", path.display()))?;
+        let Some(build) = manifest.build else {
+            bail!(
+                "{} has no [build] command, so there is nothing to build; \
+                 try: copy the folder with its app.wasm into the folder of packages",
+                path.display()
+            );
+        };
+        Ok(Self {
+            folder,
+            slug,
+            build,
+        })
+    }
+
+    /// Runs the app's own command.
+    async fn run_command(
+        &self,
+        words: &Words<'_>,
+        stopping: &CancellationToken,
+    ) -> anyhow::Result<()> {
+        let command = &self.build.command;
+        let status = command::run(&self.folder, command, words, stopping).await?;
+        ensure!(
+            status.success(),
+            "the build command of {} failed ({status}): `{command}` in {}; its own words stand above",
+            self.slug,
+            self.folder.display()
+        );
+        Ok(())
+    }
+
+    /// Lays manifest, component and page side by side, away from where the host looks.
+    fn stage(&self, plugins: &Path) -> anyhow::Result<PathBuf> {
+        stage(&self.folder, &self.build.output, plugins, &self.slug)
+    }
+
+    /// Swaps in what was laid out.
+    fn lay(&self, staged: &Path, plugins: &Path) -> anyhow::Result<Built> {
+        let package = plugins.join(self.slug.as_str());
+        swap_in(staged, &package)
+            .with_context(|| format!("laying the package into {}", package.display()))?;
+        clear_staging(staged, plugins);
+        Ok(Built {
+            slug: self.slug.clone(),
+            package,
+        })
+    }
+}
+
+/// The slug of an app's folder, which is the folder's name.
+pub(super) fn slug_of(folder: &Path) -> anyhow::Result<Slug> {
     let name = folder
         .file_name()
         .and_then(|name| name.to_str())
@@ -117,40 +207,6 @@ fn slug_of(folder: &Path) -> anyhow::Result<Slug> {
             folder.display()
         )
     })
-}
-
-/// Runs the app's own command in its folder, with its own target folder and without this program's secrets.
-async fn run_command(slug: &Slug, folder: &Path, command: &str) -> anyhow::Result<()> {
-    output::text(&format!("Building {slug}: {command}"));
-    let begun = Instant::now();
-    let mut shell = Command::new("sh");
-    shell
-        .arg("-c")
-        .arg(command)
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .kill_on_drop(true);
-    shell.env("CARGO_TARGET_DIR", folder.join("target"));
-    for name in crate::config::variable_names() {
-        shell.env_remove(name);
-    }
-    for name in secrets::VARIABLES {
-        shell.env_remove(name);
-    }
-    let status = shell
-        .status()
-        .await
-        .with_context(|| format!("running `{command}` in {}", folder.display()))?;
-    ensure!(
-        status.success(),
-        "the build command of {slug} failed ({status}): `{command}` in {}; its own words stand above",
-        folder.display()
-    );
-    output::text(&format!(
-        "Built {slug} in {:.1} s",
-        begun.elapsed().as_secs_f32()
-    ));
-    Ok(())
 }
 
 /// Lays manifest, component and page side by side, away from where the host looks.

@@ -1,22 +1,26 @@
-//! `airlock dev`: a simulated Cloud, the host and the sample apps, in one process.
+//! `airlock dev`: a simulated Cloud, the host and the sample apps, in one process; what is saved is built and served.
 
+mod inputs;
 mod place;
+mod rebuild;
+mod register;
 mod tools;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use airlock_cloud_sim::{CloudSim, Options, Registration};
+use airlock_cloud_sim::{CloudSim, Options};
 use anyhow::Context as _;
 use clap::Args;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 use super::{build, output, setup};
-use crate::admin::{AppReport, Reports};
+use crate::admin::AppReport;
 use crate::app::{self, Host};
 use crate::config::{Config, Layers};
-use crate::model::{Slug, SystemClock};
+use crate::model::SystemClock;
 
 /// The operator's port stands this far from the public one.
 const ADMIN_OFFSET: u16 = 1010;
@@ -44,8 +48,13 @@ pub(super) async fn run(args: DevArgs) -> anyhow::Result<()> {
     // The ports first: whoever has to choose others should not wait for the build.
     let listeners = Listeners::bind(args.port).await?;
     let cloud = start_cloud(args.port).await?;
-    let left_out = build_apps(&args).await;
+    // A build in a group of its own does not hear Ctrl-C by itself.
     let stopping = setup::stop_on_signal()?;
+    let apps = build_apps(&args, &stopping).await;
+    if stopping.is_cancelled() {
+        cloud.shutdown().await;
+        return Ok(());
+    }
     let config = config(&args, &cloud)?;
     app::start_log(&config.log_filter, config.log_json)?;
     output::text("Loading the apps: each is compiled to machine code, which takes some seconds");
@@ -58,7 +67,8 @@ pub(super) async fn run(args: DevArgs) -> anyhow::Result<()> {
             )
         })?;
     host.load_packages().await?;
-    let reports = host.reports();
+    let mut registered = register::Registered::new(host.reports(), cloud.clone());
+    let runtime = host.runtime().clone();
     let signer = app::signer(&secrets)?;
     let serving = tokio::spawn(host.serve(
         listeners.public,
@@ -67,17 +77,33 @@ pub(super) async fn run(args: DevArgs) -> anyhow::Result<()> {
         true,
         stopping.clone(),
     ));
-    let reports_of_apps = register(&reports, &cloud).await?;
-    banner(&args, &cloud, &reports_of_apps, &left_out);
+    let reports_of_apps = registered.update().await?;
+    banner(&args, &cloud, &reports_of_apps, &apps);
+    let registering = tokio::spawn(registered.follow(runtime.clone(), stopping.clone()));
+    let rebuilding = rebuild::run(apps.sources, args.plugins, runtime, stopping.clone());
+    let rebuilding = tokio::spawn(rebuilding);
     let served = serving.await.context("the host stopped by itself")?;
+    stopping.cancel();
+    // A build under way is ended, with the compilers that it started.
+    let _ = tokio::join!(registering, rebuilding);
     cloud.shutdown().await;
     served
 }
 
-/// Builds the sample apps and those asked for. One that can't be built is left out, with the reason.
-async fn build_apps(args: &DevArgs) -> Vec<(String, String)> {
+/// What is developed.
+struct Apps {
+    sources: Vec<rebuild::Source>,
+    /// What could not be built, and why.
+    left_out: Vec<(String, String)>,
+}
+
+/// Builds the sample apps and those asked for. One that can't be built is left out, with the reason, until it is mended.
+async fn build_apps(args: &DevArgs, stopping: &CancellationToken) -> Apps {
     let samples = build::sample_apps();
-    let mut left_out = Vec::new();
+    let mut apps = Apps {
+        sources: Vec::new(),
+        left_out: Vec::new(),
+    };
     if !samples.is_empty() || !args.apps.is_empty() {
         output::text("Setting up: a WebAssembly target for Rust, then the apps");
         output::text("(the first time this downloads and compiles, and takes a few minutes)");
@@ -86,12 +112,21 @@ async fn build_apps(args: &DevArgs) -> Vec<(String, String)> {
         }
     }
     for folder in samples.iter().chain(&args.apps) {
-        if let Err(error) = build::build(folder, &args.plugins).await {
-            output::failure(&error);
-            left_out.push((folder.display().to_string(), format!("{error:#}")));
+        // Before the build: what is saved meanwhile is built again.
+        let mut source = rebuild::Source::begin(folder);
+        let built = build::build(folder, &args.plugins, stopping).await;
+        if stopping.is_cancelled() {
+            break;
         }
+        if let Err(error) = built {
+            output::failure(&error);
+            let reason = format!("{error:#}");
+            apps.left_out.push((folder.display().to_string(), reason));
+            source.iter_mut().for_each(rebuild::Source::failed);
+        }
+        apps.sources.extend(source);
     }
-    left_out
+    apps
 }
 
 struct Listeners {
@@ -155,39 +190,7 @@ fn config(args: &DevArgs, cloud: &CloudSim) -> anyhow::Result<Config> {
     Ok(config)
 }
 
-/// Registers every app in the simulated Cloud, as a person would do in the manifest form.
-async fn register(reports: &Reports, cloud: &CloudSim) -> anyhow::Result<Vec<AppReport>> {
-    let mut registered = Vec::new();
-    for line in reports.apps() {
-        let slug =
-            Slug::parse(&line.slug).map_err(|error| anyhow::anyhow!("the app's name {error}"))?;
-        let Some(report) = reports.app(&slug).await? else {
-            continue;
-        };
-        if let (Some(callback), Some(portal)) = (&report.callback_url, &report.portal_generator_url)
-        {
-            let permissions = report
-                .permissions
-                .iter()
-                .map(|asked| (asked.scope.clone(), asked.purpose.clone()));
-            let registration = Registration {
-                slug: report.slug.clone(),
-                name: report.name.clone().unwrap_or_else(|| report.slug.clone()),
-                description: report.description.clone().unwrap_or_default(),
-                developer: report.developer.clone().unwrap_or_default(),
-                version: report.version.clone().unwrap_or_default(),
-                callback_url: callback.clone(),
-                portal_generator_url: portal.clone(),
-                permissions: permissions.collect(),
-            };
-            cloud.register(registration).await;
-        }
-        registered.push(report);
-    }
-    Ok(registered)
-}
-
-fn banner(args: &DevArgs, cloud: &CloudSim, apps: &[AppReport], left_out: &[(String, String)]) {
+fn banner(args: &DevArgs, cloud: &CloudSim, apps: &[AppReport], developed: &Apps) {
     let mut lines = vec![
         String::new(),
         "  Airlock is ready".to_owned(),
@@ -218,9 +221,25 @@ fn banner(args: &DevArgs, cloud: &CloudSim, apps: &[AppReport], left_out: &[(Str
     if apps.is_empty() {
         lines.push("  App        none; try: airlock build guests/kyc".to_owned());
     }
-    for (folder, reason) in left_out {
+    for (folder, reason) in &developed.left_out {
         lines.push(format!("  Left out   {folder}: {reason}"));
     }
+    lines.push(if developed.sources.is_empty() {
+        format!(
+            "  Watching   {}: what is dropped in is live in a moment",
+            args.plugins.display()
+        )
+    } else {
+        let slugs: Vec<_> = developed
+            .sources
+            .iter()
+            .map(rebuild::Source::slug)
+            .collect();
+        format!(
+            "  Watching   {}: what you save is built, and live in open portals",
+            slugs.join(", ")
+        )
+    });
     lines.push(String::new());
     lines.push("  Ctrl-C stops. State is kept in .airlock; remove it to begin anew.".to_owned());
     lines.push(String::new());

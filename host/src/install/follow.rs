@@ -1,4 +1,5 @@
-//! Following what other hosts commit to a shared database: ended installs are refused here too, new addresses answer.
+//! Following what other hosts commit to a shared database: ended installs are refused here too, new addresses answer, and
+//! apps that are switched off are off.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use tracing::{info, warn};
 use super::endpoints::{Endpoints, EndpointsError};
 use super::lifecycle::Installs;
 use super::live::NotCurrent;
+use super::switches::Switches;
 use super::tenant::Tenant;
 use crate::secret::SealedBlob;
 use crate::store::changes::{self, Watch};
@@ -23,13 +25,19 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Has a first look; none where this host is the only one. From now on the live table refuses to answer when it has not
 /// been compared for too long, and before it was: what was loaded at the start may be long past by then.
-pub async fn follow(installs: Installs, endpoints: Endpoints) -> Option<Follower> {
+pub async fn follow(
+    installs: Installs,
+    endpoints: Endpoints,
+    switches: Switches,
+) -> Option<Follower> {
     let watch = installs.database().watch()?;
     let mut follower = Follower {
         watch,
         installs,
         endpoints,
         endpoints_seen: -1,
+        switches,
+        apps_seen: -1,
         failing: false,
     };
     follower.installs.live().is_followed();
@@ -43,6 +51,8 @@ pub struct Follower {
     installs: Installs,
     endpoints: Endpoints,
     endpoints_seen: i64,
+    switches: Switches,
+    apps_seen: i64,
     failing: bool,
 }
 
@@ -78,6 +88,10 @@ impl Follower {
         if numbers.endpoints != self.endpoints_seen {
             self.endpoints.reload().await?;
             self.endpoints_seen = numbers.endpoints;
+        }
+        if numbers.apps != self.apps_seen {
+            self.switches.reload().await?;
+            self.apps_seen = numbers.apps;
         }
         Ok(())
     }

@@ -18,8 +18,10 @@ use super::manifest::{MAX_MANIFEST_BYTES, Manifest, ManifestError};
 use crate::model::{InvalidId, Slug};
 
 mod files;
+mod page;
 mod ui;
 
+pub use page::Page;
 pub use ui::{UiFile, UiFiles};
 
 /// Largest component in bytes. Python's are about 18 MiB, JavaScript's about 12.
@@ -90,8 +92,7 @@ pub struct Package {
     slug: Slug,
     manifest: Arc<Manifest>,
     component: Bytes,
-    ui: UiFiles,
-    digest: String,
+    page: Arc<Page>,
 }
 
 impl Package {
@@ -124,8 +125,7 @@ impl Package {
             slug,
             manifest: Arc::new(manifest),
             component: component.into(),
-            ui,
-            digest,
+            page: Arc::new(Page::new(ui, digest)),
         })
     }
 
@@ -144,14 +144,19 @@ impl Package {
         &self.component
     }
 
+    /// Its page.
+    pub fn page(&self) -> &Arc<Page> {
+        &self.page
+    }
+
     /// The files of the page.
     pub fn ui(&self) -> &UiFiles {
-        &self.ui
+        self.page.files()
     }
 
     /// SHA-256 over all of it, as lower-case hex.
     pub fn digest(&self) -> &str {
-        &self.digest
+        self.page.digest()
     }
 }
 

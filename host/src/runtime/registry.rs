@@ -3,15 +3,17 @@
 //! A request takes the map's pointer and keeps what it found, so a reload never disturbs a call in flight.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
+use tokio::sync::watch;
 
 use super::admission::Admission;
 use super::manifest::Manifest;
-use super::package::Package;
+use super::package::{Package, Page};
 use super::plugin::Plugin;
-use crate::model::Slug;
+use super::retired::Retired;
+use crate::model::{Slug, UnixMillis};
 
 /// Whether an app serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,13 +82,13 @@ impl App {
     pub(super) fn disabled(
         slug: Slug,
         package: Option<Arc<Package>>,
+        reason: String,
         admission: Arc<Admission>,
     ) -> Self {
-        let reason = Some("switched off by the operator".to_owned());
         Self {
             slug,
             state: State::Idle(AppStatus::Disabled, package),
-            reason,
+            reason: Some(reason),
             admission,
         }
     }
@@ -132,6 +134,11 @@ impl App {
         self.package().map(|package| package.digest())
     }
 
+    /// The page that is live: of the version that serves.
+    pub fn page(&self) -> Option<&Arc<Page>> {
+        self.plugin().map(|plugin| plugin.package().page())
+    }
+
     /// What the operator should know though it serves, such as imports without a scope.
     pub fn warnings(&self) -> &[String] {
         self.plugin().map_or(&[], |plugin| plugin.warnings())
@@ -151,9 +158,21 @@ impl App {
 }
 
 /// The apps of this host.
-#[derive(Default)]
 pub struct Registry {
     apps: ArcSwap<BTreeMap<Slug, Arc<App>>>,
+    /// Locked for moments, never while anything is awaited.
+    retired: Mutex<Retired>,
+    changes: watch::Sender<()>,
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self {
+            apps: ArcSwap::default(),
+            retired: Mutex::default(),
+            changes: watch::Sender::new(()),
+        }
+    }
 }
 
 impl Registry {
@@ -167,31 +186,66 @@ impl Registry {
         self.apps.load().get(slug).cloned()
     }
 
-    /// The package of that slug and digest, while it serves.
-    pub fn find_snapshot(&self, slug: &Slug, digest: &str) -> Option<Arc<Package>> {
-        let app = self.find(slug)?;
-        app.plugin()
-            .map(|plugin| plugin.package())
-            .filter(|package| package.digest() == digest)
-            .cloned()
+    /// The page of that slug and digest: while its version serves, and afterwards until the sessions that were shown it
+    /// have ended.
+    pub fn find_page(&self, slug: &Slug, digest: &str, now: UnixMillis) -> Option<Arc<Page>> {
+        // In this order: a version is retired before it is replaced, so it is always found in one of the two places.
+        let live = self.find(slug).and_then(|app| app.page().cloned());
+        live.filter(|page| page.digest() == digest)
+            .or_else(|| self.retired().find(slug, digest, now))
+    }
+
+    /// Hears of every change from now on.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
     }
 
     /// Puts one app in, by replacing the map.
-    pub(super) fn put(&self, app: App) {
+    pub(super) fn put(&self, app: App, now: UnixMillis) {
         let app = Arc::new(app);
+        self.retire(app.slug(), Some(&app), now);
         self.apps.rcu(|apps| {
             let mut apps = BTreeMap::clone(apps);
             apps.insert(app.slug().clone(), Arc::clone(&app));
             apps
         });
+        self.changes.send_replace(());
     }
 
-    /// Leaves only the apps of these slugs, by replacing the map.
-    pub(super) fn retain(&self, slugs: &[Slug]) {
+    /// Takes one app out, by replacing the map.
+    pub(super) fn remove(&self, slug: &Slug, now: UnixMillis) {
+        self.retire(slug, None, now);
         self.apps.rcu(|apps| {
             let mut apps = BTreeMap::clone(apps);
-            apps.retain(|slug, _| slugs.contains(slug));
+            apps.remove(slug);
             apps
         });
+        self.changes.send_replace(());
+    }
+
+    /// Lets go of old pages that nobody needs any more.
+    pub(super) fn sweep(&self, now: UnixMillis) {
+        self.retired().sweep(now);
+    }
+
+    /// Keeps the page that is live now, if another one, or none, is about to take its place.
+    fn retire(&self, slug: &Slug, next: Option<&App>, now: UnixMillis) {
+        // What the operator switches off is gone at once.
+        if next.is_some_and(|app| app.status() == AppStatus::Disabled) {
+            self.retired().forget(slug);
+            return;
+        }
+        let before = self.find(slug);
+        let Some(page) = before.as_ref().and_then(|app| app.page()) else {
+            return;
+        };
+        let stays = next.and_then(App::page);
+        if stays.is_none_or(|next| !Arc::ptr_eq(next, page)) {
+            self.retired().add(slug, page, now);
+        }
+    }
+
+    fn retired(&self) -> MutexGuard<'_, Retired> {
+        self.retired.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -447,14 +447,14 @@ async fn a_bad_package_leaves_the_former_version_serving_and_a_removed_one_is_go
         world
             .runtime
             .registry()
-            .find_snapshot(app.slug(), &digest)
+            .find_page(app.slug(), &digest, NOW)
             .is_some()
     );
     assert!(
         world
             .runtime
             .registry()
-            .find_snapshot(app.slug(), "other")
+            .find_page(app.slug(), "other", NOW)
             .is_none()
     );
     assert_eq!(world.body().await, b"");

@@ -28,6 +28,8 @@ pub struct Numbers {
     pub installs: i64,
     /// Changes to the secrets of addresses.
     pub endpoints: i64,
+    /// Changes to which apps are switched off.
+    pub apps: i64,
 }
 
 /// The numbers as they are now. Only a shared database has them.
@@ -41,6 +43,7 @@ pub async fn numbers(connection: &mut Connection) -> Result<Numbers, StoreError>
         match topic.as_str() {
             "installs" => numbers.installs = row.try_get("number")?,
             "endpoints" => numbers.endpoints = row.try_get("number")?,
+            "apps" => numbers.apps = row.try_get("number")?,
             _ => {}
         }
     }

@@ -47,12 +47,12 @@ pub(super) async fn channel() -> Response {
 /// A file of a package's page. Its address names the version, so all but HTML may be kept for ever.
 pub(super) async fn ui(State(web): State<Web>, request: Request) -> Result<Response, WebError> {
     let (slug, digest, name) = ui_address(request.uri().path()).ok_or(WebError::NotFound)?;
-    let package = web
+    let page = web
         .runtime()
         .registry()
-        .find_snapshot(&slug, digest)
+        .find_page(&slug, digest, web.now())
         .ok_or(WebError::NotFound)?;
-    let found = package.ui().find(&name).ok_or(WebError::NotFound)?;
+    let found = page.files().find(&name).ok_or(WebError::NotFound)?;
     let mut response = file(found.media_type, Body::from(found.bytes.clone()));
     if !found.media_type.starts_with("text/html") {
         let keep = HeaderValue::from_static("public, max-age=31536000, immutable");

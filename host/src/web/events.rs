@@ -9,13 +9,14 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use futures_util::stream;
+use futures_util::stream::unfold;
+use tokio::sync::watch;
 
 use super::Web;
 use super::error::WebError;
 use super::extract::{Portal, SameOrigin, install_of};
 
-/// How often the registry is looked at. Looking costs a pointer and a text comparison.
+/// How often it is looked whether the session has ended. A new version is told at once.
 const PAUSE: Duration = Duration::from_millis(250);
 const PING: Duration = Duration::from_secs(15);
 
@@ -23,12 +24,13 @@ const PING: Duration = Duration::from_secs(15);
 struct Watch {
     web: Web,
     portal: Portal,
+    changes: watch::Receiver<()>,
     told: Option<String>,
     ended: bool,
 }
 
 /// Streams the live version. Not served outside of development.
-pub(super) async fn watch(
+pub(super) async fn stream(
     State(web): State<Web>,
     _proof: SameOrigin,
     portal: Portal,
@@ -37,12 +39,13 @@ pub(super) async fn watch(
         return Err(WebError::NotFound);
     }
     let watch = Watch {
+        changes: web.runtime().registry().changes(),
         web,
         portal,
         told: None,
         ended: false,
     };
-    let events = stream::unfold(watch, |mut watch| async move {
+    let events = unfold(watch, |mut watch| async move {
         let event = watch.next().await?;
         Some((Ok::<_, Infallible>(event), watch))
     });
@@ -70,6 +73,7 @@ impl Watch {
             }
             tokio::select! {
                 () = tokio::time::sleep(PAUSE) => {}
+                Ok(()) = self.changes.changed() => {}
                 () = self.web.0.parts.stopping.cancelled() => return None,
             }
         }
@@ -84,12 +88,12 @@ impl Watch {
             && matches!(install, Ok(_) | Err(WebError::Unavailable(_)))
     }
 
+    /// The version that serves, if one does.
     fn digest(&self) -> Option<String> {
-        let app = self
-            .web
-            .runtime()
-            .registry()
-            .find(self.portal.install().slug())?;
-        app.digest().map(str::to_owned)
+        let registry = self.web.runtime().registry();
+        let app = registry.find(self.portal.install().slug())?;
+        let page = app.page()?;
+        page.is_needed_until(self.portal.session().expires());
+        Some(page.digest().to_owned())
     }
 }

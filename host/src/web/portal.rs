@@ -30,12 +30,13 @@ pub(super) async fn handle(
 ) -> Response {
     let mut response = call(&web, &portal, request).await.into_response();
     let app = web.runtime().registry().find(portal.install().slug());
-    let digest = app
-        .as_ref()
-        .and_then(|app| app.digest())
-        .and_then(|digest| HeaderValue::from_str(digest).ok());
-    // A session whose install ended meanwhile has no version to follow.
-    if let Some(digest) = digest {
+    // A session whose install ended meanwhile has no version to follow, nor has one whose app serves none.
+    let page = app.as_ref().and_then(|app| app.page());
+    if let Some(page) = page
+        && let Ok(digest) = HeaderValue::from_str(page.digest())
+    {
+        // The shell may show this version next.
+        page.is_needed_until(portal.session().expires());
         response.headers_mut().insert(DIGEST, digest);
     }
     response

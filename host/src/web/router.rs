@@ -20,7 +20,7 @@ pub fn router(web: Web) -> Router {
         .route("/enter", get(enter::show))
         .route("/session", post(session::open))
         .route("/s/{sid}/", get(shell::show))
-        .route("/s/{sid}/events", get(events::watch))
+        .route("/s/{sid}/events", get(events::stream))
         .route("/s/{sid}/api/", any(portal::handle))
         .route("/s/{sid}/api/{*path}", any(portal::handle))
         // Public code.

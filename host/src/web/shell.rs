@@ -23,6 +23,8 @@ pub(super) async fn show(State(web): State<Web>, portal: Portal) -> Result<Respo
         .package()
         .filter(|_| app.status() == AppStatus::Serving)
         .ok_or(WebError::AppNotServing)?;
+    // Before the address is told: the page may be asked for when another version serves.
+    package.page().is_needed_until(portal.session().expires());
     let filled = page::fill(
         SHELL,
         &[

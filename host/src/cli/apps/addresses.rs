@@ -143,6 +143,6 @@ pub(super) fn sentence(older: &OlderAddress) -> String {
     format!("{}: still valid, {used}", older.kind)
 }
 
-fn parse(app: &str) -> anyhow::Result<Slug> {
+pub(super) fn parse(app: &str) -> anyhow::Result<Slug> {
     Slug::parse(app).map_err(|error| anyhow::anyhow!("the app's name {error}"))
 }

@@ -1,9 +1,9 @@
-//! A host beside another one on the same server, before it answers anybody.
+//! A host beside another one on the same server: before it answers anybody, and what it follows.
 
 use super::*;
 
-/// Another host on the same database: its installs and addresses.
-async fn beside(world: &World) -> (Installs, Endpoints) {
+/// Another host on the same database: its installs, addresses and switches.
+async fn beside(world: &World) -> (Installs, Endpoints, Switches) {
     let (keys, time) = (world.keyring.clone(), world.clock.clone());
     let database = database(&world.test).await;
     let installs = Installs::open(
@@ -12,19 +12,20 @@ async fn beside(world: &World) -> (Installs, Endpoints) {
         time.clone(),
         BTreeMap::new(),
     );
-    let endpoints = Endpoints::open(database, keys, time).await.unwrap();
-    (installs.await.unwrap(), endpoints)
+    let endpoints = Endpoints::open(database.clone(), keys, time.clone());
+    let switches = Switches::open(database, time).await.unwrap();
+    (installs.await.unwrap(), endpoints.await.unwrap(), switches)
 }
 
 #[tokio::test]
 async fn u4_what_ended_while_a_host_was_starting_is_known_before_it_answers() {
     let world = world(TestDatabase::postgres()).await;
     let tenant = world.active("instapp_1").await;
-    let (installs, endpoints) = beside(&world).await;
+    let (installs, endpoints, switches) = beside(&world).await;
     // It loads its packages; meanwhile the install ends at the other host.
     world.receive("uninstall", "instapp_1").await;
     assert_eq!(installs.live().check_current(&tenant), Ok(()));
-    let follower = follow(installs.clone(), endpoints).await;
+    let follower = follow(installs.clone(), endpoints, switches).await;
     assert!(follower.is_some());
     assert_eq!(
         installs.live().check_current(&tenant),
@@ -36,9 +37,9 @@ async fn u4_what_ended_while_a_host_was_starting_is_known_before_it_answers() {
 async fn a_host_whose_first_look_fails_answers_nothing() {
     let world = world(TestDatabase::postgres()).await;
     let tenant = world.active("instapp_1").await;
-    let (installs, endpoints) = beside(&world).await;
+    let (installs, endpoints, switches) = beside(&world).await;
     execute(&world, "drop table changes cascade").await;
-    let follower = follow(installs.clone(), endpoints).await;
+    let follower = follow(installs.clone(), endpoints, switches).await;
     assert!(follower.is_some());
     let refused = installs.live().check_current(&tenant);
     assert!(matches!(refused, Err(NotCurrent::Stale(_))), "{refused:?}");
@@ -51,7 +52,7 @@ async fn a_database_that_went_back_in_time_is_read_anew() {
         world.active("instapp_1").await,
         world.active("instapp_2").await,
     );
-    let (installs, _) = beside(&world).await;
+    let (installs, ..) = beside(&world).await;
     // As a standby that had not heard of the second install yet.
     execute(
         &world,
@@ -63,6 +64,29 @@ async fn a_database_that_went_back_in_time_is_read_anew() {
     installs.catch_up(&mut connection, 1).await.unwrap();
     assert_eq!(installs.live().check_current(&kept), Ok(()));
     assert_eq!(installs.live().check_current(&lost), Err(NotCurrent::Ended));
+}
+
+#[tokio::test]
+async fn an_app_that_is_switched_off_at_one_host_is_off_at_the_other_one() {
+    let world = world(TestDatabase::postgres()).await;
+    let (installs, endpoints, switches) = beside(&world).await;
+    let (_, _, first) = beside(&world).await;
+    let kyc = Slug::parse("kyc").unwrap();
+    assert!(first.disable(&kyc).await.unwrap());
+    assert!(!first.disable(&kyc).await.unwrap());
+    assert!(switches.off().is_empty());
+    let follower = follow(installs, endpoints, switches.clone()).await.unwrap();
+    assert_eq!(switches.off(), [kyc.clone()].into());
+    let stopping = tokio_util::sync::CancellationToken::new();
+    let following = tokio::spawn(follower.run(stopping.clone()));
+    let mut changes = switches.changes();
+    assert!(first.enable(&kyc).await.unwrap());
+    assert!(!first.enable(&kyc).await.unwrap());
+    let heard = tokio::time::timeout(std::time::Duration::from_secs(10), changes.changed());
+    heard.await.unwrap().unwrap();
+    assert!(switches.off().is_empty());
+    stopping.cancel();
+    following.await.unwrap();
 }
 
 async fn execute(world: &World, statement: &'static str) {

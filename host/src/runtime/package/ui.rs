@@ -47,6 +47,11 @@ impl UiFiles {
         self.0.len()
     }
 
+    /// The sum of their contents in bytes.
+    pub fn bytes(&self) -> usize {
+        self.0.values().map(|file| file.bytes.len()).sum()
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -1,0 +1,74 @@
+//! Keeping step with the folder of packages while serving: what goes beside an app that appears or is switched off.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::install::{Endpoints, Switches};
+use crate::model::Slug;
+use crate::runtime::Runtime;
+
+/// How long until addresses that could not be made are tried again.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// Makes the address secrets of every app that appears. Where the database does not answer, it is asked until it does.
+pub(super) async fn make_addresses(
+    runtime: Runtime,
+    endpoints: Endpoints,
+    stopping: CancellationToken,
+) {
+    let mut changes = runtime.registry().changes();
+    let mut made: BTreeSet<Slug> = BTreeSet::new();
+    let mut failing = false;
+    while !stopping.is_cancelled() {
+        let mut failed = false;
+        for app in runtime.registry().list() {
+            if made.contains(app.slug()) {
+                continue;
+            }
+            match endpoints.ensure(app.slug()).await {
+                Ok(()) => drop(made.insert(app.slug().clone())),
+                Err(error) => {
+                    if !failing {
+                        warn!(
+                            app = %app.slug(),
+                            error = &error as &dyn std::error::Error,
+                            "The addresses of {} could not be made; it is tried again",
+                            app.slug()
+                        );
+                    }
+                    failed = true;
+                    break;
+                }
+            }
+        }
+        if failing && !failed {
+            info!("The addresses of every app are made");
+        }
+        failing = failed;
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            () = tokio::time::sleep(AGAIN), if failing => {}
+            changed = changes.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+/// Switches apps off and on as it is decided here or at another host.
+pub(super) async fn follow_switches(
+    runtime: Runtime,
+    switches: Switches,
+    stopping: CancellationToken,
+) {
+    let mut changes = switches.changes();
+    loop {
+        let off = changes.borrow_and_update().clone();
+        runtime.switch_off(off).await;
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            changed = changes.changed() => if changed.is_err() { return },
+        }
+    }
+}
