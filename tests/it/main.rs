@@ -32,6 +32,7 @@ mod outbound;
 mod packages;
 mod proof;
 mod read_only;
+mod reload;
 mod rotation;
 mod session;
 mod session_secrets;

@@ -15,16 +15,16 @@ const OFFSETS = [0, 1, 1010];
 
 /**
  * Starts a host with the named apps. With `recorded`, everything that browsers and Cloud ask of it passes a recorder.
- * `environment` is added to the program's own; `values` fill the tests' pages.
+ * `environment` is added to the program's own, `flags` to those of `airlock dev`; `values` fill the tests' pages.
  */
-export async function startHost(apps, { recorded = false, environment = {}, values = {} } = {}) {
+export async function startHost(apps, { recorded = false, environment = {}, values = {}, flags = [] } = {}) {
   const plugins = await preparePackages(apps, values);
   const folder = await temporaryFolder("host");
   for (let attempt = 1; ; attempt += 1) {
     const port = await freePorts();
     const recorder = recorded ? await startRecorder(port) : null;
     try {
-      return await start({ port, plugins, folder, environment, recorder });
+      return await start({ port, plugins, folder, environment, recorder, flags });
     } catch (error) {
       recorder?.close();
       // Somebody else may have taken a port in between.
@@ -33,9 +33,9 @@ export async function startHost(apps, { recorded = false, environment = {}, valu
   }
 }
 
-async function start({ port, plugins, folder, environment, recorder }) {
+async function start({ port, plugins, folder, environment, recorder, flags: more }) {
   const address = recorder?.origin ?? `http://127.0.0.1:${port}`;
-  const flags = ["dev", "--port", String(port), "--plugins", plugins, "--public-url", address];
+  const flags = ["dev", "--port", String(port), "--plugins", plugins, "--public-url", address, ...more];
   // The program refuses variables of its prefix that it does not know; this one is the harness's own.
   const { AIRLOCK_TEST_BINARY: _, ...inherited } = process.env;
   const env = { ...inherited, ...environment };

@@ -1,9 +1,10 @@
 //! A host in this process, with a database of its own, a clock that can be moved, and a simulated Cloud.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use airlock_cloud_sim::{CloudSim, Installed, Registration};
-use airlock_host::admin::{InstallLine, Reports};
+use airlock_host::admin::{AppReport, InstallLine, Reports};
 use airlock_host::config::DatabaseUrl;
 use airlock_host::model::{InstallId, Slug};
 use airlock_host::store::Database;
@@ -36,7 +37,7 @@ pub(crate) struct TestHost {
     pub(super) keys: HostKeys,
     /// The database once more, to look into.
     pub(super) beside: OnceCell<Database>,
-    #[expect(dead_code, reason = "the folder goes away together with the host")]
+    /// Goes away together with the host.
     pub(super) folder: TempDir,
 }
 
@@ -100,6 +101,17 @@ impl TestHost {
             .await
             .expect("a launch");
         Portal::open(&self.http, &address).await
+    }
+
+    /// The folder of packages, which the host watches.
+    pub(crate) fn plugins(&self) -> PathBuf {
+        self.folder.path().join("plugins")
+    }
+
+    /// What `apps show` would print of an app; none while there is none.
+    pub(crate) async fn report(&self, slug: &str) -> Option<AppReport> {
+        let report = self.reports.app(&Slug::parse(slug).expect("a slug")).await;
+        report.expect("the database answers")
     }
 
     /// The address of its database.
