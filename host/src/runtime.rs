@@ -75,7 +75,7 @@ pub use registry::{App, AppStatus, Registry};
 use engine::{Engine, EngineSettings};
 use guest::{Answer, Ask};
 use host::CallState;
-use load::Turns;
+use load::LookTurns;
 use threads::GuestThreads;
 
 /// What the operator set for one app.
@@ -143,7 +143,7 @@ struct Inner {
     plugins: Mutex<Option<PathBuf>>,
     /// What packages looked like from outside just before they were last read.
     seen: Mutex<BTreeMap<Slug, Stamp>>,
-    turns: Turns,
+    look_turns: LookTurns,
     /// What the operator switched off by a command.
     switched_off: ArcSwap<BTreeSet<Slug>>,
 }
@@ -195,7 +195,7 @@ impl Runtime {
             running,
             plugins: Mutex::default(),
             seen: Mutex::default(),
-            turns: Turns::default(),
+            look_turns: LookTurns::default(),
             switched_off: ArcSwap::default(),
         })))
     }

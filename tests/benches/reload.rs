@@ -137,7 +137,10 @@ async fn load(portal: &Portal, calls: &Arc<Mutex<Calls>>, time: Duration) {
             match answer {
                 Ok(answer) if answer.status == 200 => {
                     calls.times.add(begun.elapsed());
-                    let version = answer.header("airlock-digest").expect("a digest").to_owned();
+                    let version = answer
+                        .header("airlock-digest")
+                        .expect("a digest")
+                        .to_owned();
                     if calls.versions.last() != Some(&version) {
                         calls.versions.push(version);
                     }
@@ -167,7 +170,10 @@ fn exchange(version: &Path, plugins: &Path) {
 
 async fn digest(portal: &Portal) -> String {
     let answer = portal.get("size/1").await.expect(200);
-    answer.header("airlock-digest").expect("a digest").to_owned()
+    answer
+        .header("airlock-digest")
+        .expect("a digest")
+        .to_owned()
 }
 
 async fn until_another(portal: &Portal, than: &str) -> String {

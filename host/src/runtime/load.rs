@@ -26,7 +26,7 @@ mod watch;
 pub(crate) use debounce::Debounce;
 pub(crate) use notices::{Notice, Notices};
 pub(crate) use stamp::{Stamp, stamp};
-pub(super) use turns::Turns;
+pub(super) use turns::LookTurns;
 pub(super) use watch::watch;
 
 /// What a package is made of.
@@ -100,7 +100,7 @@ pub(super) async fn folder(runtime: &Arc<Inner>, plugins: &Path) -> Vec<(Slug, C
 
 /// Looks at one app now and takes over what is there.
 pub(super) async fn app(runtime: &Arc<Inner>, plugins: &Path, slug: &Slug) -> Change {
-    let _turn = runtime.turns.take(slug).await;
+    let _turn = runtime.look_turns.take(slug).await;
     let found = look(runtime, &plugins.join(slug.as_str()), slug, None).await;
     publish(runtime, slug, found)
 }

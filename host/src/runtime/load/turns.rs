@@ -11,9 +11,9 @@ type Turn = tokio::sync::Mutex<()>;
 
 /// The turn of each app.
 #[derive(Default)]
-pub(in crate::runtime) struct Turns(Mutex<HashMap<Slug, Weak<Turn>>>);
+pub(in crate::runtime) struct LookTurns(Mutex<HashMap<Slug, Weak<Turn>>>);
 
-impl Turns {
+impl LookTurns {
     /// Waits for the turn of an app, which ends with what is answered.
     pub(super) async fn take(&self, slug: &Slug) -> OwnedMutexGuard<()> {
         let turn = {

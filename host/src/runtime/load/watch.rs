@@ -261,7 +261,7 @@ impl Look {
             odd,
             slug,
         } = self;
-        let _turn = runtime.turns.take(&slug).await;
+        let _turn = runtime.look_turns.take(&slug).await;
         let path = plugins.join(slug.as_str());
         let stamp = {
             let slug = slug.clone();
