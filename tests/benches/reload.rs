@@ -36,7 +36,7 @@ use self::support::packages;
 use self::support::place::Place;
 
 const RENAMES: u32 = 500;
-const TIME: Duration = Duration::from_secs(60);
+const TIME: Duration = Duration::from_mins(1);
 const REQUESTS_PER_SECOND: u32 = 200;
 /// S9: what was renamed last is live within this time.
 const GOAL: Duration = Duration::from_secs(1);

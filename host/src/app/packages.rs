@@ -51,7 +51,7 @@ pub(super) async fn make_addresses(
         tokio::select! {
             () = stopping.cancelled() => return,
             () = tokio::time::sleep(AGAIN), if failing => {}
-            changed = changes.changed() => if changed.is_err() { return },
+            heard = changes.changed() => if heard.is_err() { return },
         }
     }
 }
@@ -68,7 +68,7 @@ pub(super) async fn follow_switches(
         runtime.switch_off(off).await;
         tokio::select! {
             () = stopping.cancelled() => return,
-            changed = changes.changed() => if changed.is_err() { return },
+            heard = changes.changed() => if heard.is_err() { return },
         }
     }
 }

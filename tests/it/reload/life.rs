@@ -107,6 +107,7 @@ async fn a_removed_app_serves_nobody_takes_events_and_serves_again_when_it_is_ba
     portal.get("seen").await.problem(503, "app-not-serving");
     assert_eq!(portal.page().await.status, 503);
     let another = host.live_install("2", &["data:read"]).await;
+    let another = another.app(&install.app_id);
     cloud.event(&another.install()).await.expect(200);
     cloud.event(&another.uninstall()).await.expect(200);
     fs::rename(&away, &place).unwrap();

@@ -156,7 +156,7 @@ pub(super) async fn enable(args: SwitchArgs) -> anyhow::Result<()> {
     };
     match line.status.as_deref() {
         Some("serving") => {
-            output::text(&format!("{slug} is on and serves {}.", dash(line.version)))
+            output::text(&format!("{slug} is on and serves {}.", dash(line.version)));
         }
         Some("disabled") => return Err(configured_off(&slug)),
         Some(_) => output::text(&format!("{slug} is on, but can't serve: {}", why(&line))),

@@ -72,7 +72,7 @@ impl Registered {
             tokio::select! {
                 () = stopping.cancelled() => return,
                 () = tokio::time::sleep(AGAIN), if waits => {}
-                changed = changes.changed() => if changed.is_err() { return },
+                heard = changes.changed() => if heard.is_err() { return },
             }
         }
     }

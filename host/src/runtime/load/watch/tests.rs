@@ -78,11 +78,12 @@ fn serves(app: &App) -> bool {
     app.status() == AppStatus::Serving && app.reason().is_none()
 }
 
+/// The same each time, and slow to make.
+static COMPONENT: std::sync::OnceLock<Vec<u8>> = std::sync::OnceLock::new();
+
 /// A version of `kyc` beside the folder, ready to be renamed into it.
 fn beside(world: &World, name: &str) -> PathBuf {
     let staging = world.plugins.join(".staging").join(name);
-    // The same each time, and slow to make.
-    static COMPONENT: std::sync::OnceLock<Vec<u8>> = std::sync::OnceLock::new();
     let component = COMPONENT.get_or_init(|| guest(""));
     lay(
         &staging,
@@ -292,7 +293,7 @@ async fn h44_a_bad_file_never_replaces_a_good_one_and_a_mended_package_serves_ag
 async fn h44_a_file_that_may_not_be_read_is_named_where_the_system_refuses_it() {
     let watched = Watched::new().await;
     let wasm = watched.world.plugins.join("kyc/app.wasm");
-    fs::set_permissions(&wasm, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&wasm, fs::Permissions::from_mode(0o000)).unwrap();
     // Nobody refuses root: there the same content is read, and nothing happens.
     let binds = fs::read(&wasm).is_err();
     if binds {
