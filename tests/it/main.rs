@@ -31,6 +31,7 @@ mod model;
 mod outbound;
 mod packages;
 mod proof;
+mod quarantine;
 mod read_only;
 mod reload;
 mod rotation;

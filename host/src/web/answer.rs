@@ -215,7 +215,11 @@ fn log(
         _ => "other",
     };
     match failure.map(|failure| &*failure.0) {
-        Some(cause) if status >= 500 && !matches!(cause, WebError::AppNotServing) => {
+        Some(cause)
+            if status >= 500
+                && !matches!(cause, WebError::AppNotServing)
+                && !cause.is_refused_call() =>
+        {
             let error = chain(cause);
             error!(
                 http.method = method,
@@ -228,7 +232,9 @@ fn log(
             );
         }
         // A flood must not fill the log too; what came before the limit stands there.
-        Some(cause) if is_flood || matches!(cause, WebError::TooMany(_)) => {
+        Some(cause)
+            if is_flood || cause.is_refused_call() || matches!(cause, WebError::TooMany(_)) =>
+        {
             debug!(
                 http.method = method,
                 http.route = route,

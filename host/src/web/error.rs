@@ -130,6 +130,19 @@ impl WebError {
         )
     }
 
+    /// Whether no guest was asked because its app is busy, in quarantine or out of order: told once where that began, and
+    /// not at every request, of which there may be any number.
+    pub(super) fn is_refused_call(&self) -> bool {
+        matches!(
+            self,
+            Self::Call(
+                CallFailure::Busy
+                    | CallFailure::Quarantined { .. }
+                    | CallFailure::NotServing { .. }
+            )
+        )
+    }
+
     /// Seconds to wait before trying again. Short for a full queue, longer where a database or Cloud must come back.
     fn retry_after(&self) -> Option<u64> {
         match self {
@@ -197,6 +210,8 @@ mod tests {
         assert_eq!(status(CallFailure::Memory), 502);
         let busy = WebError::Call(CallFailure::Busy).into_response();
         assert_eq!(busy.headers()[RETRY_AFTER], "1");
+        assert!(WebError::Call(CallFailure::Busy).is_refused_call());
+        assert!(!WebError::Call(CallFailure::Trap).is_refused_call());
         let retry_after = Duration::from_millis(29_001);
         let shut = WebError::Call(CallFailure::Quarantined { retry_after });
         let problem = serde_json::to_string(&shut.problem("req1")).unwrap();
