@@ -24,6 +24,7 @@ struct MasterKey {
     id: u32,
     encryption: Zeroizing<[u8; 32]>,
     fingerprint: Zeroizing<[u8; 32]>,
+    compiled_code: Zeroizing<[u8; 32]>,
     /// Uses that were counted already and not taken yet.
     granted: AtomicU64,
 }
@@ -49,6 +50,7 @@ impl Ring {
             id,
             encryption: derive(&root, Purpose::Encryption),
             fingerprint: derive(&root, Purpose::Fingerprint),
+            compiled_code: derive(&root, Purpose::CompiledCode),
             granted: AtomicU64::new(0),
         });
         let newest = keys.next().ok_or(InvalidKeyList::Empty)?;
@@ -234,6 +236,30 @@ impl Keyring {
     pub fn fingerprint_uncounted(&self, bytes: &[u8]) -> Vec<u8> {
         let ring = self.ring.load();
         fingerprint_with(ring.newest.id, &ring.newest.fingerprint, bytes)
+    }
+
+    /// The MAC of compiled code under the master key of that id, over these parts one after the other: their lengths must
+    /// follow from what they say. None where the key is not here. It is counted as no use, like
+    /// [`Keyring::fingerprint_uncounted`].
+    pub fn code_mac(&self, id: u32, parts: &[&[u8]]) -> Option<[u8; 32]> {
+        let mac = self.code_hmac(id, parts)?;
+        Some(mac.finalize().into_bytes().into())
+    }
+
+    /// Whether `mac` is what [`Keyring::code_mac`] made, compared in constant time.
+    pub fn matches_code(&self, id: u32, parts: &[&[u8]], mac: &[u8; 32]) -> bool {
+        self.code_hmac(id, parts)
+            .is_some_and(|own| own.verify_slice(mac).is_ok())
+    }
+
+    fn code_hmac(&self, id: u32, parts: &[&[u8]]) -> Option<Hmac<Sha256>> {
+        let ring = self.ring.load();
+        let key = ring.all().find(|key| key.id == id)?;
+        let mut mac = hmac(&key.compiled_code);
+        for part in parts {
+            mac.update(part);
+        }
+        Some(mac)
     }
 
     /// Whether `stored` is the fingerprint of `bytes`, made with any key that is here or was kept. Comparing is no use
@@ -448,9 +474,13 @@ fn key_of(plain: &[u8]) -> Result<Zeroizing<[u8; 32]>, CanNotOpen> {
     Ok(key)
 }
 
+#[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
+fn hmac(key: &[u8; 32]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key).expect("any length will do")
+}
+
 fn fingerprint_with(id: u32, key: &[u8; 32], bytes: &[u8]) -> Vec<u8> {
-    #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any length will do");
+    let mut mac = hmac(key);
     mac.update(bytes);
     let mut fingerprint = id.to_be_bytes().to_vec();
     fingerprint.extend_from_slice(&mac.finalize().into_bytes());

@@ -13,6 +13,8 @@ pub(super) enum Purpose {
     Encryption,
     /// Fingerprints of keys and bodies.
     Fingerprint,
+    /// Telling own compiled code from anybody else's.
+    CompiledCode,
 }
 
 impl Purpose {
@@ -20,6 +22,7 @@ impl Purpose {
         match self {
             Self::Encryption => b"airlock-enc-v1",
             Self::Fingerprint => b"airlock-fp-v1",
+            Self::CompiledCode => b"airlock-cwasm-v1",
         }
     }
 }
