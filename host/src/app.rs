@@ -30,7 +30,9 @@ use crate::install::{Endpoints, GuestStore, Installs, Switches, follow};
 use crate::intake::{Intake, IntakeParts};
 use crate::listener::{self, raise_descriptor_limit};
 use crate::model::{AppId, Clock, Slug};
-use crate::runtime::{AppOverrides, Change, Limits, Runtime, RuntimeSettings, Services};
+use crate::runtime::{
+    AppOverrides, CacheSettings, Change, Compiler, Limits, Runtime, RuntimeSettings, Services,
+};
 use crate::secret::{Signer, random_name};
 use crate::store::Database;
 use crate::web::{self, EventVerifier, SignedAsCore, Unsigned, Web, WebParts, WebSettings};
@@ -65,6 +67,17 @@ impl Host {
         secrets: &Secrets,
         clock: Arc<dyn Clock>,
     ) -> anyhow::Result<Self> {
+        let compiler = Compiler::this_program().context("finding this program")?;
+        Self::open_with(config, secrets, clock, compiler).await
+    }
+
+    /// As [`Host::open`], with another compiler than this program as a child: for a process that is not this program.
+    pub async fn open_with(
+        config: Config,
+        secrets: &Secrets,
+        clock: Arc<dyn Clock>,
+        compiler: Compiler,
+    ) -> anyhow::Result<Self> {
         make_data_dir(&config.data_dir)?;
         let lock = HostLock::take(&config.data_dir, &config.database)?;
         let keyring = Arc::new(keys::keyring(secrets).await?);
@@ -79,15 +92,22 @@ impl Host {
         let switches = Switches::open(database.clone(), clock.clone())
             .await
             .context("reading which apps are switched off")?;
-        let guest_store = GuestStore::new(database, keyring, clock.clone());
+        let guest_store = GuestStore::new(database, keyring.clone(), clock.clone());
         let cloud = Cloud::new(Transport::new(cloud_settings(&config))?, installs.clone());
         let services = Services {
             cloud: cloud.clone(),
             guest_store: guest_store.clone(),
             clock: clock.clone(),
         };
-        let runtime =
-            Runtime::new(runtime_settings(&config), services).context("starting the sandbox")?;
+        let settings = RuntimeSettings {
+            compiler,
+            cache: Some(CacheSettings {
+                folder: config.data_dir.join("cache"),
+                keyring,
+            }),
+            ..runtime_settings(&config)
+        };
+        let runtime = Runtime::new(settings, services).context("starting the sandbox")?;
         Ok(Self {
             config,
             lock,

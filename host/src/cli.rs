@@ -5,6 +5,7 @@
 mod apps;
 mod ask;
 mod build;
+mod compile;
 mod config;
 #[cfg(feature = "dev")]
 mod dev;
@@ -132,13 +133,13 @@ fn secrets() -> anyhow::Result<Secrets> {
 
 /// Runs a command line; `arguments` begins with the program's name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if compile::is_asked(&arguments) {
+        return compile::run(arguments);
+    }
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
-        Err(error) => {
-            // Help and version come this way too, with exit code 0.
-            let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
-        }
+        Err(error) => return refused(&error),
     };
     match dispatch(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
@@ -147,6 +148,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Prints why a command line was not understood. Help and version come this way too, with exit code 0.
+fn refused(error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
 fn dispatch(command: Command) -> anyhow::Result<()> {

@@ -62,6 +62,10 @@ pub(crate) use guest::headers as guest_headers;
 pub use guest::{CallFailure, Delivery, GuestRequest, GuestResponse, GuestSession, HookOutcome};
 pub use limits::{CallLimits, Limits};
 pub use load::Change;
+pub(crate) use load::REFUSED;
+pub use load::{
+    COMPILE_COMMAND, CacheSettings, CompileOrder, Compiled, Compiler, compile_component,
+};
 #[cfg(feature = "dev")]
 pub(crate) use load::{Debounce, Notice, Notices};
 pub(crate) use load::{Stamp, stamp};
@@ -75,6 +79,7 @@ pub use registry::{App, AppStatus, Registry};
 use engine::{Engine, EngineSettings};
 use guest::{Answer, Ask};
 use host::CallState;
+use load::CompiledCache;
 use load::LookTurns;
 use threads::GuestThreads;
 
@@ -100,6 +105,10 @@ pub struct RuntimeSettings {
     pub concurrent_calls: u32,
     /// Threads that guests run on; none means one less than the machine has cores, at least one.
     pub guest_threads: Option<usize>,
+    /// Who compiles components.
+    pub compiler: Compiler,
+    /// Where compiled code is kept; without it, components are compiled at each start.
+    pub cache: Option<CacheSettings>,
 }
 
 impl Default for RuntimeSettings {
@@ -109,6 +118,8 @@ impl Default for RuntimeSettings {
             apps: BTreeMap::new(),
             concurrent_calls: EngineSettings::default().concurrent_calls,
             guest_threads: None,
+            compiler: Compiler::InProcess,
+            cache: None,
         }
     }
 }
@@ -137,6 +148,7 @@ struct Inner {
     registry: Registry,
     /// One compilation at a time: each uses every core and much memory.
     compiling: tokio::sync::Mutex<()>,
+    cache: Option<CompiledCache>,
     /// Permits of the whole host.
     running: Arc<Semaphore>,
     /// The folder of packages, once one was loaded.
@@ -183,6 +195,7 @@ impl Runtime {
             .map_err(|error| anyhow!("linking the host's functions: {error:#}"))?;
         let threads =
             GuestThreads::start(settings.guest_threads).context("starting the guests' threads")?;
+        let cache = settings.cache.clone().map(CompiledCache::open);
         let running = Arc::new(Semaphore::new(settings.concurrent_calls as usize));
         Ok(Self(Arc::new(Inner {
             settings,
@@ -192,6 +205,7 @@ impl Runtime {
             threads,
             registry: Registry::default(),
             compiling: tokio::sync::Mutex::default(),
+            cache,
             running,
             plugins: Mutex::default(),
             seen: Mutex::default(),
@@ -203,7 +217,16 @@ impl Runtime {
     /// Reads every package of a folder. A package that can't be served stops only itself and is listed with its reason;
     /// names that start with a dot, and plain files, are no packages.
     pub async fn load_folder(&self, plugins: &Path) -> Vec<(Slug, Change)> {
-        load::folder(&self.0, plugins).await
+        let changes = load::folder(&self.0, plugins).await;
+        let runtime = Arc::clone(&self.0);
+        let sweep = move || {
+            if let Some(cache) = &runtime.cache {
+                cache.sweep(runtime.services.clock.now());
+            }
+        };
+        // Nobody waits for it, and what is not swept now is swept the next time.
+        drop(tokio::task::spawn_blocking(sweep));
+        changes
     }
 
     /// Keeps step with the folder that was loaded, until told to stop: packages that are dropped in, replaced, removed,

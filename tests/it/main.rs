@@ -13,6 +13,7 @@ mod cli;
 mod cli_keys;
 mod cli_reports;
 mod cli_serve;
+mod compile;
 mod cross_site;
 mod event_fields;
 mod events;

@@ -13,7 +13,7 @@ use self::command::Words;
 use super::{CommonArgs, output, setup};
 use crate::model::Slug;
 use crate::runtime::manifest::BuildCommand;
-use crate::runtime::{Manifest, Package, check_package};
+use crate::runtime::{Compiler, Manifest, Package, check_package};
 
 /// Where packages are laid out before they are swapped in. The host ignores folders that begin with a dot.
 const STAGING: &str = ".staging";
@@ -261,7 +261,8 @@ fn copy_folder(from: &Path, to: &Path) -> anyhow::Result<()> {
 /// Reads and compiles the package as a host would.
 async fn check(staged: &Path) -> anyhow::Result<()> {
     let package = Package::read(staged)?;
-    for warning in check_package(package).await? {
+    let compiler = Compiler::this_program().context("finding this program")?;
+    for warning in check_package(package, &compiler).await? {
         output::text(&format!("warning: {warning}"));
     }
     Ok(())

@@ -3,35 +3,30 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 
 use super::engine::{Engine, EngineSettings};
 use super::package::Package;
 use super::plugin::Plugin;
 use super::turns::Turns;
-use super::{Limits, host};
+use super::{Compiler, Limits, host, load};
 use crate::model::{Clock as _, SystemClock};
 
 /// Compiles and tries a package. Answers what its author should know though it loads.
-pub async fn check_package(package: Package) -> anyhow::Result<Vec<String>> {
+pub async fn check_package(package: Package, compiler: &Compiler) -> anyhow::Result<Vec<String>> {
     let engine = Engine::new(&EngineSettings::default())?;
     let linker = host::linker(&engine)
         .map_err(|error| anyhow!("linking the host's functions: {error:#}"))?;
-    let plugin = {
-        let (engine, package) = (engine.clone(), Arc::new(package));
-        let compile = move || {
-            Plugin::compile(
-                &engine,
-                &linker,
-                package,
-                &Limits::default(),
-                &BTreeMap::new(),
-            )
-        };
-        tokio::task::spawn_blocking(compile)
-            .await
-            .context("compiling app.wasm")??
-    };
+    let limits = Limits::default();
+    let component = load::compiled(&engine, compiler, package.component().clone(), &limits).await?;
+    let plugin = Plugin::link(
+        &engine,
+        &linker,
+        Arc::new(package),
+        &component,
+        &limits,
+        &BTreeMap::new(),
+    )?;
     plugin
         .try_start(&engine, &Turns::new(1), SystemClock::new().now())
         .await?;

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use wasmtime::component::Component;
 use wasmtime::{
     Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, Store, UpdateDeadline,
 };
@@ -77,17 +76,17 @@ impl Engine {
         Ok(Self { engine })
     }
 
+    /// An engine that compiles for those that [`Engine::new`] makes: of the same settings, without a pool and a clock. It
+    /// runs nothing.
+    pub(crate) fn for_compiling() -> anyhow::Result<Self> {
+        let engine = build(&hardened())
+            .map_err(|error| anyhow!("configuring the Wasm compiler: {error:#}"))?;
+        Ok(Self { engine })
+    }
+
     /// Wasmtime's engine, for linkers.
     pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {
         &self.engine
-    }
-
-    /// Compiles a component. Takes seconds for a large one and uses every core: call it on a blocking thread.
-    pub(crate) fn compile(&self, bytes: &[u8]) -> wasmtime::Result<Component> {
-        let component = Component::from_binary(&self.engine, bytes)?;
-        // Else the first request would pay for the image of the initial memory.
-        component.initialize_copy_on_write_image()?;
-        Ok(component)
     }
 
     /// A store for one call: limiter on, all caps set, and the deadline of the first slice running.
@@ -195,6 +194,8 @@ fn start_clock(engine: &wasmtime::Engine) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use wasmtime::component::Component;
+
     use super::*;
 
     fn compile(text: &str) -> Result<(), String> {
@@ -203,8 +204,7 @@ mod tests {
             ..EngineSettings::default()
         })
         .unwrap();
-        engine
-            .compile(&wat::parse_str(text).unwrap())
+        Component::from_binary(engine.wasmtime(), &wat::parse_str(text).unwrap())
             .map(|_| ())
             .map_err(|error| format!("{error:#}"))
     }

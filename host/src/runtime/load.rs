@@ -16,12 +16,23 @@ use super::plugin::Plugin;
 use super::registry::{App, AppStatus};
 use crate::model::Slug;
 
+mod cache;
+pub(super) mod code;
+mod compiler;
 mod debounce;
 mod notices;
 mod prepare;
+pub(super) mod scan;
 mod stamp;
 mod turns;
 mod watch;
+
+pub use cache::CacheSettings;
+pub(super) use cache::CompiledCache;
+pub(crate) use compiler::REFUSED;
+pub use compiler::child::{CompileOrder, Compiled, compile_component};
+pub use compiler::{COMMAND as COMPILE_COMMAND, Compiler};
+pub(super) use prepare::compiled;
 
 pub(crate) use debounce::Debounce;
 pub(crate) use notices::{Notice, Notices};

@@ -13,6 +13,7 @@ use super::guest_log::{GuestLog, escaped};
 use super::host::bindings::exports::blnk::app::{lifecycle, portal};
 use super::host::{CallShape, CallState};
 use super::limits::{Limits, MAX_TABLE_ELEMENTS};
+use super::load::scan::ScanError;
 use super::meter::{CallMeter, metered};
 use super::package::Package;
 use super::quarantine::Quarantine;
@@ -37,6 +38,9 @@ pub enum LoadError {
         /// What to try.
         hint: &'static str,
     },
+    /// Too much of something, by what its binary declares.
+    #[error("app.wasm {0}")]
+    Scan(#[from] ScanError),
     /// Not valid, or uses what this host does not run.
     #[error("app.wasm is not a component that this host runs: {0}")]
     Invalid(String),
@@ -51,6 +55,15 @@ pub enum LoadError {
     /// Begins with more memory or tables than it may have.
     #[error("app.wasm begins with {0}")]
     TooLarge(String),
+    /// Refused by the child that compiles, in a whole sentence.
+    #[error("{0}")]
+    Refused(String),
+    /// Compiling it broke a limit, or the compiler.
+    #[error("app.wasm can't be compiled: {0}")]
+    Compile(String),
+    /// No fault of the component: the compiler could not do its work.
+    #[error("the compiler failed: {0}")]
+    Compiler(String),
     /// Failed while it was started, before any call.
     #[error("app.wasm can't be started: {0}")]
     Start(String),
@@ -72,25 +85,21 @@ pub struct Plugin {
 }
 
 impl Plugin {
-    /// Compiles and checks a package's component. Blocks for seconds: call it on a blocking thread. What it answers has
-    /// not been started yet.
-    pub(crate) fn compile(
+    /// Checks a package's compiled component and links it. What it answers has not been started yet.
+    pub(crate) fn link(
         engine: &Engine,
         linker: &Linker<CallState>,
         package: Arc<Package>,
+        component: &Component,
         ceilings: &Limits,
         settings: &BTreeMap<String, String>,
     ) -> Result<Self, LoadError> {
-        check_magic(package.component())?;
-        let component = engine
-            .compile(package.component())
-            .map_err(|error| LoadError::Invalid(quote(&error)))?;
-        let surface = Surface::of(&component, engine.wasmtime());
+        let surface = Surface::of(component, engine.wasmtime());
         surface.check()?;
         let (limits, mut warnings) = ceilings.lowered(&package.manifest().limits);
-        check_size(&component, &limits)?;
+        check_size(component, &limits)?;
         let instance_pre = linker
-            .instantiate_pre(&component)
+            .instantiate_pre(component)
             .map_err(|error| LoadError::Link(quote(&error)))?;
         let portal = portal::GuestIndices::new(&instance_pre)
             .map_err(|error| LoadError::Link(quote(&error)))?;
@@ -222,7 +231,7 @@ impl Plugin {
 }
 
 /// Refuses what is known not to be a component, with what helps.
-fn check_magic(bytes: &[u8]) -> Result<(), LoadError> {
+pub(super) fn check_magic(bytes: &[u8]) -> Result<(), LoadError> {
     let refused = |found, hint| Err(LoadError::NotAComponent { found, hint });
     match bytes {
         [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => Ok(()),
@@ -314,7 +323,7 @@ fn merged(
 }
 
 /// An error's chain on one bounded line: it may quote names out of the component.
-fn quote(error: &wasmtime::Error) -> String {
+pub(super) fn quote(error: &wasmtime::Error) -> String {
     quote_lines(&error.chain().map(ToString::to_string).collect::<Vec<_>>())
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use airlock_cloud_sim::{CloudSim, Options};
 use airlock_host::app::{Host, signer};
 use airlock_host::config::{Config, Layers, Secrets};
+use airlock_host::runtime::Compiler;
 use airlock_test_database::TestDatabase;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -138,7 +139,7 @@ impl Setup {
             session_secret: None,
         };
         let signer = signer(&secrets).expect("a signer");
-        let host = Host::open(config, &secrets, clock.clone())
+        let host = Host::open_with(config, &secrets, clock.clone(), Compiler::InProcess)
             .await
             .expect("a host");
         host.load_packages()

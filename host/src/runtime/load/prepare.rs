@@ -1,46 +1,80 @@
-//! From a package to a plugin: compiled off the request path, checked, and started once.
+//! From a package to a plugin: compiled off the request path or out of the cache, checked, and started once.
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use tracing::{info, warn};
+use bytes::Bytes;
+use tracing::{debug, info, warn};
+use wasmtime::component::Component;
 
+use super::cache::{CodeKey, CompiledCache};
+use super::code::{CompiledCode, EngineSettingsHash};
+use super::compiler::Compiler;
+use super::scan::ScanLimits;
+use crate::model::Slug;
+use crate::runtime::engine::Engine;
 use crate::runtime::package::Package;
-use crate::runtime::plugin::Plugin;
+use crate::runtime::plugin::{LoadError, Plugin, quote};
 use crate::runtime::{Inner, Limits};
 
-/// Compiles, checks and starts a package's component once.
+const PANICKED: &str = "it panicked; the log has the place";
+
+/// Where a component's code came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    Cache,
+    Compiled,
+}
+
+impl Origin {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Cache => "cache",
+            Self::Compiled => "compiled",
+        }
+    }
+}
+
+/// Code for an engine, and how much of it there is.
+struct Ready {
+    component: Component,
+    origin: Origin,
+    code_bytes: usize,
+}
+
+/// Loads, checks and starts a package's component once.
 pub(super) async fn plugin(
     runtime: &Arc<Inner>,
     package: Arc<Package>,
     limits: &Limits,
 ) -> Result<Arc<Plugin>, String> {
     let slug = package.slug().clone();
-    let _one_at_a_time = runtime.compiling.lock().await;
     let begun = Instant::now();
-    info!(app = %slug, bytes = package.component().len(), "Compiling {slug}…");
-    let compiled = {
+    let bytes = package.component().len();
+    let ready = ready(runtime, &package, limits)
+        .await
+        .map_err(|error| error.to_string())?;
+    let (origin, code_bytes) = (ready.origin, ready.code_bytes);
+    let linked = {
         let (runtime, limits) = (Arc::clone(runtime), limits.clone());
         tokio::task::spawn_blocking(move || {
-            let settings = runtime
-                .settings
-                .apps
-                .get(package.slug())
-                .map(|app| &app.settings);
-            let settings = settings.cloned().unwrap_or_default();
-            Plugin::compile(
-                &runtime.engine,
-                &runtime.linker,
+            let app = runtime.settings.apps.get(package.slug());
+            let settings = app.map(|app| app.settings.clone()).unwrap_or_default();
+            let (engine, linker) = (&runtime.engine, &runtime.linker);
+            Plugin::link(
+                engine,
+                linker,
                 package,
+                &ready.component,
                 &limits,
                 &settings,
             )
         })
         .await
     };
-    let plugin = match compiled {
+    let plugin = match linked {
         Ok(result) => Arc::new(result.map_err(|error| error.to_string())?),
-        Err(_) => return Err("compiling app.wasm panicked; the log has the place".to_owned()),
+        Err(_) => return Err(format!("app.wasm can't be linked: {PANICKED}")),
     };
     let started = {
         let (runtime, plugin) = (Arc::clone(runtime), Arc::clone(&plugin));
@@ -56,11 +90,14 @@ pub(super) async fn plugin(
     };
     match started {
         Ok(result) => result.map_err(|error| error.to_string())?,
-        Err(_) => return Err("starting app.wasm panicked; the log has the place".to_owned()),
+        Err(_) => return Err(format!("app.wasm can't be started: {PANICKED}")),
     }
     info!(
         app = %slug,
         app.version = %plugin.package().manifest().version,
+        bytes,
+        code_bytes,
+        origin = origin.as_str(),
         duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
         "Loaded {slug} in {:.1} s",
         begun.elapsed().as_secs_f32()
@@ -69,4 +106,119 @@ pub(super) async fn plugin(
         warn!(app = %slug, "{slug}: {warning}");
     }
     Ok(plugin)
+}
+
+/// Compiles a component on its own, without any cache.
+pub(in crate::runtime) async fn compiled(
+    engine: &Engine,
+    compiler: &Compiler,
+    component: Bytes,
+    limits: &Limits,
+) -> Result<Component, LoadError> {
+    let code = compiler
+        .compile(engine, component, scan_limits(limits))
+        .await?;
+    let engine = engine.clone();
+    off_path(move || code.component(&engine).map_err(|error| invalid(&error))).await
+}
+
+fn scan_limits(limits: &Limits) -> ScanLimits {
+    ScanLimits {
+        memory_bytes: limits.memory_bytes as u64,
+    }
+}
+
+fn invalid(error: &wasmtime::Error) -> LoadError {
+    LoadError::Invalid(quote(error))
+}
+
+/// Runs work that blocks where no request waits for it.
+async fn off_path<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, LoadError> + Send + 'static,
+) -> Result<T, LoadError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|_| Err(LoadError::Compiler(PANICKED.to_owned())))
+}
+
+/// The component out of the cache, else compiled and put there.
+async fn ready(
+    runtime: &Arc<Inner>,
+    package: &Arc<Package>,
+    limits: &Limits,
+) -> Result<Ready, LoadError> {
+    let (limits, _) = limits.lowered(&package.manifest().limits);
+    if let Some(ready) = cached(runtime, package).await {
+        return Ok(ready);
+    }
+    // One compilation at a time: each uses every core and much memory.
+    let _turn = runtime.compiling.lock().await;
+    // Another package of the same component may have been compiled meanwhile.
+    if let Some(ready) = cached(runtime, package).await {
+        return Ok(ready);
+    }
+    let slug = package.slug().clone();
+    info!(app = %slug, bytes = package.component().len(), "Compiling {slug}…");
+    let code = runtime
+        .settings
+        .compiler
+        .compile(
+            &runtime.engine,
+            package.component().clone(),
+            scan_limits(&limits),
+        )
+        .await?;
+    let (runtime, package) = (Arc::clone(runtime), Arc::clone(package));
+    off_path(move || {
+        let component = code
+            .component(&runtime.engine)
+            .map_err(|error| invalid(&error))?;
+        if let Some(cache) = &runtime.cache {
+            cache.put(&slug, &key(&runtime, &package), &code);
+        }
+        Ok(Ready {
+            component,
+            origin: Origin::Compiled,
+            code_bytes: code.bytes().len(),
+        })
+    })
+    .await
+}
+
+fn key(runtime: &Inner, package: &Package) -> CodeKey {
+    CodeKey::new(package.component(), EngineSettingsHash::of(&runtime.engine))
+}
+
+/// The component out of the cache, if its code is there and loads.
+async fn cached(runtime: &Arc<Inner>, package: &Arc<Package>) -> Option<Ready> {
+    runtime.cache.as_ref()?;
+    let (runtime, package) = (Arc::clone(runtime), Arc::clone(package));
+    let find = move || {
+        let cache = runtime.cache.as_ref()?;
+        let key = key(&runtime, &package);
+        let code = cache.find(package.slug(), &key)?;
+        load(&runtime.engine, cache, package.slug(), &key, &code)
+    };
+    tokio::task::spawn_blocking(find).await.ok().flatten()
+}
+
+fn load(
+    engine: &Engine,
+    cache: &CompiledCache,
+    slug: &Slug,
+    key: &CodeKey,
+    code: &CompiledCode,
+) -> Option<Ready> {
+    match code.component(engine) {
+        Ok(component) => Some(Ready {
+            component,
+            origin: Origin::Cache,
+            code_bytes: code.bytes().len(),
+        }),
+        Err(error) => {
+            debug!(app = %slug, "Compiled code does not load: {error:#}");
+            cache.forget(slug, key);
+            None
+        }
+    }
 }

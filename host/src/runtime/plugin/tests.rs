@@ -3,6 +3,8 @@
 use super::*;
 use crate::runtime::engine::EngineSettings;
 use crate::runtime::host;
+use crate::runtime::load::code::CompiledCode;
+use crate::runtime::load::scan::ScanLimits;
 use crate::runtime::testing::{Guest, guest, lay};
 
 fn load(manifest: &str, component: &[u8]) -> Result<Plugin, LoadError> {
@@ -22,10 +24,19 @@ fn load_with(
     let linker = host::linker(&engine).unwrap();
     let plugins = tempfile::tempdir().unwrap();
     let package = Package::read(&lay(plugins.path(), "kyc", manifest, component)).unwrap();
-    Plugin::compile(
+    let (limits, _) = Limits::default().lowered(&package.manifest().limits);
+    let scan = ScanLimits {
+        memory_bytes: limits.memory_bytes as u64,
+    };
+    let code = CompiledCode::compile(&engine, package.component(), scan)?;
+    let component = code
+        .component(&engine)
+        .map_err(|error| LoadError::Invalid(quote(&error)))?;
+    Plugin::link(
         &engine,
         &linker,
         Arc::new(package),
+        &component,
         &Limits::default(),
         settings,
     )
@@ -73,7 +84,7 @@ fn h12_what_is_no_component_is_named_with_what_helps() {
     let mut cut = guest("");
     cut.truncate(cut.len() / 2);
     assert!(
-        error(&cut).starts_with("app.wasm is not a component that this host runs: "),
+        error(&cut).starts_with("app.wasm is not a whole component: "),
         "{}",
         error(&cut)
     );
@@ -143,7 +154,8 @@ fn h08_a_memory_over_the_apps_own_ceiling_is_refused() {
     let text = load(manifest, &hungry).err().unwrap().to_string();
     assert_eq!(
         text,
-        "app.wasm begins with a memory of 2 MiB; this app may have 1 MiB"
+        "app.wasm has a memory that begins with a size of 2 MiB; it may have 1 MiB; \
+         try: a smaller initial memory, or a higher memory_mib by the operator"
     );
 }
 

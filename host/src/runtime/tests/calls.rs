@@ -230,7 +230,8 @@ async fn a_full_pool_is_told_as_busy() {
     })
     .unwrap();
     let text = "(component (core module $m (memory 1)) (core instance (instantiate $m)))";
-    let component = engine.compile(&wat::parse_str(text).unwrap()).unwrap();
+    let bytes = wat::parse_str(text).unwrap();
+    let component = wasmtime::component::Component::from_binary(engine.wasmtime(), &bytes).unwrap();
     let linker = Linker::new(engine.wasmtime());
     let store = || {
         let slug = Slug::parse("kyc").unwrap();
