@@ -13,6 +13,8 @@ use super::meter::CallMeter;
 
 /// One mebibyte.
 pub const MIB: usize = 1024 * 1024;
+/// One page of linear memory, in bytes.
+pub const PAGE: u64 = 64 * 1024;
 /// Elements of all tables of one store. A guest built from C or Rust has a few hundred.
 pub const MAX_TABLE_ELEMENTS: usize = 20_000;
 /// Core instances of one component: Python's runtime has more than thirty.

@@ -22,7 +22,7 @@ use crate::model::{Permission, UnixMillis};
 
 pub mod contract;
 
-use contract::{ContractError, Surface};
+use contract::{ContractError, Fitting, Surface};
 
 /// Longest sentence of Wasmtime's that is shown, in bytes. It may quote names out of the component.
 const MAX_QUOTE: usize = 600;
@@ -94,8 +94,20 @@ impl Plugin {
         ceilings: &Limits,
         settings: &BTreeMap<String, String>,
     ) -> Result<Self, LoadError> {
-        let surface = Surface::of(component, engine.wasmtime());
-        surface.check()?;
+        let fitting = Surface::of(component, engine.wasmtime()).fit(&contract::VERSION)?;
+        Self::link_fitting(linker, package, component, fitting, ceilings, settings)
+    }
+
+    /// Links a component that fits the contract of `linker`.
+    pub(crate) fn link_fitting(
+        linker: &Linker<CallState>,
+        package: Arc<Package>,
+        component: &Component,
+        fitting: Fitting,
+        ceilings: &Limits,
+        settings: &BTreeMap<String, String>,
+    ) -> Result<Self, LoadError> {
+        let surface = fitting.into_surface();
         let (limits, mut warnings) = ceilings.lowered(&package.manifest().limits);
         check_size(component, &limits)?;
         let instance_pre = linker
@@ -130,13 +142,14 @@ impl Plugin {
     }
 
     /// Instantiates it once, as every call will, under the limits of a portal call but for nobody: a start function that
-    /// loops, traps or takes too much memory is found now, and so is an export of another type.
+    /// loops, traps or takes too much memory is found now, and so is an export of another type. Answers the memory that it
+    /// begins with, in bytes.
     pub(crate) async fn try_start(
         &self,
         engine: &Engine,
         turns: &Arc<Turns>,
         now: UnixMillis,
-    ) -> Result<(), LoadError> {
+    ) -> Result<usize, LoadError> {
         let meter = Arc::new(CallMeter::default());
         let limits = &self.limits;
         let log = GuestLog::new(
@@ -171,7 +184,7 @@ impl Plugin {
             .iter()
             .for_each(super::guest_log::GuestOutput::finish);
         match started {
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(())) => Ok(meter.peak_memory_bytes()),
             Ok(Err(_)) if meter.memory_was_refused() => Err(LoadError::Start(format!(
                 "it needs more than its {} MiB of memory before the first call",
                 limits.memory_bytes / super::limits::MIB
@@ -270,7 +283,7 @@ fn check_size(component: &Component, limits: &Limits) -> Result<(), LoadError> {
     let memory_bytes = needs
         .max_initial_memory_size
         .unwrap_or(0)
-        .saturating_mul(64 * 1024);
+        .saturating_mul(super::limits::PAGE);
     if memory_bytes > limits.memory_bytes as u64 {
         return Err(LoadError::TooLarge(format!(
             "a memory of {} MiB; this app may have {} MiB",

@@ -23,7 +23,8 @@ pub(super) const NOW: UnixMillis = UnixMillis::new(1_776_000_000_000);
 /// The API key of an install, before the install's name.
 pub(super) const API_KEY: &str = "blnk_test_0123456789abcdef";
 
-const WIT: &str = include_str!("../../../wit/app.wit");
+/// The contract.
+pub(super) const WIT: &str = include_str!("../../../wit/app.wit");
 
 /// A guest as a core module: `handle` has the body given, with an address in `$ret` to write the answer to. It answers 200
 /// without headers and body unless the body writes otherwise.
@@ -37,7 +38,7 @@ pub(super) struct Guest<'a> {
     pub(super) fields: &'a str,
     /// Instructions of `handle`.
     pub(super) handle: &'a str,
-    /// `app` or `custom-app`.
+    /// `app`, `custom-app`, or a world of the contract it is built for.
     pub(super) world: &'a str,
 }
 
@@ -55,6 +56,14 @@ impl Default for Guest<'_> {
 impl Guest<'_> {
     /// The component.
     pub(super) fn component(&self) -> Vec<u8> {
+        self.component_for(WIT)
+    }
+
+    /// The component, built for another contract than this host's. Imports name their version themselves.
+    pub(super) fn component_for(&self, contract: &str) -> Vec<u8> {
+        let mut resolve = wit_parser::Resolve::default();
+        let package = resolve.push_str("app.wit", contract).unwrap();
+        let version = resolve.packages[package].name.version.clone().unwrap();
         let text = format!(
             r#"(module
                 {}
@@ -67,7 +76,7 @@ impl Guest<'_> {
                     (global.set $heap (i32.and (i32.add (global.get $heap) (i32.const 7)) (i32.const -8)))
                     (global.get $heap)
                     (global.set $heap (i32.add (global.get $heap) (local.get 3))))
-                (func (export "blnk:app/portal@0.1.0#handle")
+                (func (export "blnk:app/portal@{version}#handle")
                     (param i32 i32 i32 i32 i32 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
                     (local $i i32)
                     {}
@@ -75,8 +84,6 @@ impl Guest<'_> {
             self.imports, self.fields, self.handle
         );
         let mut module = wat::parse_str(text).unwrap();
-        let mut resolve = wit_parser::Resolve::default();
-        let package = resolve.push_str("app.wit", WIT).unwrap();
         let world = resolve.select_world(&[package], Some(self.world)).unwrap();
         wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)
             .unwrap();

@@ -12,6 +12,7 @@ use crate::cloud::CallPolicy;
 use crate::model::Permission;
 use crate::runtime::testing::{NOW, World};
 
+mod growth;
 mod limits;
 mod matrix;
 

@@ -89,7 +89,9 @@ pub(super) async fn plugin(
             .await
     };
     match started {
-        Ok(result) => result.map_err(|error| error.to_string())?,
+        Ok(result) => {
+            result.map_err(|error| error.to_string())?;
+        }
         Err(_) => return Err(format!("app.wasm can't be started: {PANICKED}")),
     }
     info!(

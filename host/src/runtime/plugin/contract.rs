@@ -33,17 +33,28 @@ const INTERFACES: [(&str, Option<Permission>); 12] = [
     ("delivery", None),
 ];
 
+/// The interfaces whose functions have nothing behind them on this host yet, each with what they answer.
+const WITHOUT_EFFECT: [(&str, &str); 2] = [
+    (
+        "connections",
+        "this host connects no outside services yet: calls answer not-connected",
+    ),
+    (
+        "jobs",
+        "this host runs no jobs yet: calls answer unknown-job",
+    ),
+];
+
 /// Why a component does not fit the contract.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ContractError {
     /// Built for a version that this host does not serve.
-    #[error(
-        "built for {PACKAGE} {found}; this host serves {major}.{minor}{patches}; {hint}",
-        major = VERSION.major, minor = VERSION.minor, patches = patches()
-    )]
+    #[error("built for {PACKAGE} {found}; this host serves {served}; {hint}")]
     Version {
         /// The version it was built for, as short as it tells the difference.
         found: String,
+        /// The versions that this host serves.
+        served: String,
         /// What to try.
         hint: &'static str,
     },
@@ -65,11 +76,24 @@ pub enum ContractError {
     },
 }
 
-fn patches() -> String {
-    if VERSION.patch == 0 {
-        String::new()
+/// The versions that a host with this contract serves, for people: `0.1`, or `0.1.0 to 0.1.2`.
+pub fn served(version: &Version) -> String {
+    let line = format!("{}.{}", version.major, version.minor);
+    if version.patch == 0 {
+        line
     } else {
-        format!(".0 to {VERSION}")
+        format!("{line}.0 to {version}")
+    }
+}
+
+/// A surface that fits the contract of a host. Made only by [`Surface::fit`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fitting(Surface);
+
+impl Fitting {
+    /// The surface.
+    pub fn into_surface(self) -> Surface {
+        self.0
     }
 }
 
@@ -98,10 +122,7 @@ impl Surface {
             .exports(engine)
             .map(|(name, item)| described(name, &item.ty))
             .collect();
-        let scopes = imports
-            .iter()
-            .filter_map(|name| known(interface_of(name)?)?.1)
-            .collect();
+        let scopes = imports.iter().filter_map(|name| scope_of(name)).collect();
         let version = imports
             .iter()
             .chain(&exports)
@@ -115,26 +136,27 @@ impl Surface {
         }
     }
 
-    /// Refuses what this host can't serve.
-    pub fn check(&self) -> Result<(), ContractError> {
-        self.check_version()?;
+    /// Refuses what a host whose contract has this version can't serve.
+    pub fn fit(self, served: &Version) -> Result<Fitting, ContractError> {
+        self.check_version(served)?;
         self.check_imports()?;
-        self.check_exports()
+        self.check_exports()?;
+        Ok(Fitting(self))
     }
 
-    fn check_version(&self) -> Result<(), ContractError> {
+    fn check_version(&self, served: &Version) -> Result<(), ContractError> {
         for found in self
             .imports
             .iter()
             .chain(&self.exports)
             .filter_map(|name| version_of(name))
         {
-            let same_line = (found.major, found.minor) == (VERSION.major, VERSION.minor);
-            if same_line && found.pre.is_empty() && found <= VERSION {
+            let same_line = (found.major, found.minor) == (served.major, served.minor);
+            if same_line && found.pre.is_empty() && found <= *served {
                 continue;
             }
             let newer = (found.major, found.minor, found.patch)
-                > (VERSION.major, VERSION.minor, VERSION.patch);
+                > (served.major, served.minor, served.patch);
             let hint = if newer {
                 "update the host, or build the app with the contract that comes with this host"
             } else {
@@ -145,7 +167,12 @@ impl Surface {
             } else {
                 format!("{}.{}", found.major, found.minor)
             };
-            return Err(ContractError::Version { found, hint });
+            let served = self::served(served);
+            return Err(ContractError::Version {
+                found,
+                served,
+                hint,
+            });
         }
         Ok(())
     }
@@ -192,7 +219,7 @@ fn described(name: &str, item: &ComponentItem) -> String {
 }
 
 /// `data` of `blnk:app/data@0.1.0`.
-fn interface_of(name: &str) -> Option<&str> {
+pub(crate) fn interface_of(name: &str) -> Option<&str> {
     let interface = name.strip_prefix(PACKAGE)?.strip_prefix('/')?;
     Some(
         interface
@@ -212,6 +239,21 @@ fn version_of(name: &str) -> Option<Version> {
         .split_once('@')
         .and_then(|(_, version)| Version::parse(version).ok());
     Some(version.unwrap_or(Version::new(0, 0, 0)))
+}
+
+/// Why an import does nothing for a guest here; none if it does.
+pub(crate) fn never_given(import: &str) -> Option<&'static str> {
+    if !is_given(import) {
+        return Some("this host does not have it, and refuses the component");
+    }
+    let interface = interface_of(import)?;
+    let found = WITHOUT_EFFECT.iter().find(|(name, _)| *name == interface);
+    found.map(|(_, answer)| *answer)
+}
+
+/// The scope that an import needs.
+pub(crate) fn scope_of(import: &str) -> Option<Permission> {
+    known(interface_of(import)?)?.1
 }
 
 /// Whether the linker has it.
@@ -259,7 +301,8 @@ mod tests {
     }
 
     fn error(imports: &[&str], exports: &[&str]) -> String {
-        surface(imports, exports).check().unwrap_err().to_string()
+        let refused = surface(imports, exports).fit(&VERSION);
+        refused.unwrap_err().to_string()
     }
 
     const PORTAL: &[&str] = &["blnk:app/portal@0.1.0"];
@@ -272,11 +315,9 @@ mod tests {
             "wasi:cli/stdout@0.2.6",
             "wasi:io/streams@0.2.0",
         ];
-        assert_eq!(surface(&imports, PORTAL).check(), Ok(()));
-        assert_eq!(
-            surface(&[], &["blnk:app/portal@0.1.0", "blnk:app/lifecycle@0.1.0"]).check(),
-            Ok(())
-        );
+        assert!(surface(&imports, PORTAL).fit(&VERSION).is_ok());
+        let exports = ["blnk:app/portal@0.1.0", "blnk:app/lifecycle@0.1.0"];
+        assert!(surface(&[], &exports).fit(&VERSION).is_ok());
     }
 
     #[test]
