@@ -409,7 +409,8 @@ fn app_ids(config: &Config) -> BTreeMap<Slug, AppId> {
     set.collect()
 }
 
-fn runtime_settings(config: &Config) -> RuntimeSettings {
+/// How the sandbox is set up by a configuration.
+pub(crate) fn runtime_settings(config: &Config) -> RuntimeSettings {
     let mut limits = Limits::default();
     let values = config.limits;
     for (call, (cpu, wall, calls)) in [

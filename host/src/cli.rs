@@ -9,12 +9,14 @@ mod compile;
 mod config;
 #[cfg(feature = "dev")]
 mod dev;
+mod inspect;
 mod installs;
 mod keys;
 mod migrate;
 mod output;
 mod serve;
 mod setup;
+mod subject;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -46,6 +48,8 @@ enum Command {
     Serve(CommonArgs),
     /// Build an app and lay its package into the folder of packages
     Build(build::BuildArgs),
+    /// Show what a package is, what it can reach, and whether this host would serve it
+    Inspect(inspect::InspectArgs),
     /// Look at the apps in the folder of packages, reload them, switch them off and on, and change their addresses
     #[command(subcommand)]
     Apps(apps::AppsCommand),
@@ -127,6 +131,11 @@ impl CommonArgs {
     }
 }
 
+/// It failed, and what was printed says so already.
+#[derive(Debug, thiserror::Error)]
+#[error("it failed, as the report says")]
+struct Told;
+
 fn secrets() -> anyhow::Result<Secrets> {
     Ok(Secrets::read(&crate::config::secret_variables())?)
 }
@@ -144,7 +153,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match dispatch(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            output::failure(&error);
+            if !error.is::<Told>() {
+                output::failure(&error);
+            }
             ExitCode::FAILURE
         }
     }
@@ -162,6 +173,7 @@ fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Dev(args) => setup::block_on(dev::run(args)),
         Command::Serve(args) => setup::block_on(serve::run(args)),
         Command::Build(args) => setup::block_on(build::run(args)),
+        Command::Inspect(args) => setup::block_on(inspect::run(args)),
         Command::Apps(command) => setup::block_on(apps::run(command)),
         Command::Installs(command) => setup::block_on(installs::run(command)),
         Command::Keys(command) => setup::block_on(keys::run(command)),

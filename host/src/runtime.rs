@@ -56,7 +56,10 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use check::check_package;
+pub use check::{
+    Inspection, LimitLine, NeverGiven, ScopeLine, ScopeStatus, Subject, SubjectKind, check_package,
+    inspect,
+};
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use guest::headers as guest_headers;
 pub use guest::{CallFailure, Delivery, GuestRequest, GuestResponse, GuestSession, HookOutcome};
@@ -109,6 +112,14 @@ pub struct RuntimeSettings {
     pub compiler: Compiler,
     /// Where compiled code is kept; without it, components are compiled at each start.
     pub cache: Option<CacheSettings>,
+}
+
+impl RuntimeSettings {
+    /// The highest memory ceiling of any app, in bytes.
+    fn max_memory_bytes(&self) -> usize {
+        let apps = self.apps.values().map(|app| app.limits.memory_bytes);
+        apps.fold(self.limits.memory_bytes, usize::max)
+    }
 }
 
 impl Default for RuntimeSettings {
@@ -179,16 +190,8 @@ impl Inner {
 impl Runtime {
     /// Builds the engine, the linker and the guests' threads. No package is loaded yet.
     pub fn new(settings: RuntimeSettings, services: Services) -> anyhow::Result<Self> {
-        let memory = |limits: &Limits| limits.memory_bytes;
-        let max_memory_bytes = settings
-            .apps
-            .values()
-            .map(|app| memory(&app.limits))
-            .chain([memory(&settings.limits)])
-            .max()
-            .unwrap_or_default();
         let engine = Engine::new(&EngineSettings {
-            max_memory_bytes,
+            max_memory_bytes: settings.max_memory_bytes(),
             concurrent_calls: settings.concurrent_calls,
         })?;
         let linker = host::linker(&engine)

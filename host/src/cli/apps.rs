@@ -151,9 +151,7 @@ async fn show(args: ShowArgs) -> anyhow::Result<()> {
             .into_iter()
             .map(|older| ("older address", addresses::sentence(&older))),
     );
-    for (name, value) in rows {
-        output::text(&format!("{name:<21} {value}"));
-    }
+    output::facts(&rows);
     Ok(())
 }
 

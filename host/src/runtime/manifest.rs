@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::guest_log::escaped;
 use crate::model::Permission;
 
 mod keys;
@@ -12,6 +13,9 @@ mod rules;
 
 /// Longest `app.toml` in bytes.
 pub const MAX_MANIFEST_BYTES: u64 = 64 * 1024;
+
+/// Longest text that is shown of a manifest that was not checked, in bytes.
+const MAX_SHOWN: usize = 300;
 
 /// What is wrong with an `app.toml`: where, what, and what to try.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,7 +37,7 @@ impl ManifestError {
 }
 
 /// A checked `app.toml`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Manifest {
     /// The app's name for people, at most 64 characters.
     pub name: String,
@@ -125,6 +129,18 @@ impl Manifest {
         keys::check(&table)?;
         let wire: Wire = toml::from_str(text).map_err(|error| in_text(text, &error))?;
         rules::checked(wire)
+    }
+
+    /// Every name under `[permissions]` with its sentence, known to this host or not, of a text that may be no manifest
+    /// in other ways; both are cut and escaped. None where the text is not TOML.
+    pub(crate) fn permissions_in(text: &str) -> Option<BTreeMap<String, String>> {
+        let table: toml::Table = text.parse().ok()?;
+        let asked = table.get("permissions").and_then(toml::Value::as_table);
+        let pairs = asked.into_iter().flatten().map(|(scope, purpose)| {
+            let purpose = purpose.as_str().unwrap_or_default();
+            (escaped(scope, MAX_SHOWN), escaped(purpose, MAX_SHOWN))
+        });
+        Some(pairs.collect())
     }
 
     /// The scopes that the app asks for.

@@ -19,9 +19,11 @@ use crate::model::{InvalidId, Slug};
 
 mod files;
 mod page;
+mod remains;
 mod ui;
 
 pub use page::Page;
+pub(crate) use remains::{Remains, read_component};
 pub use ui::{UiFile, UiFiles};
 
 /// Largest component in bytes. Python's are about 18 MiB, JavaScript's about 12.

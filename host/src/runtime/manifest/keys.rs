@@ -92,13 +92,8 @@ fn walk(path: &str, table: &Table, known: Known) -> Result<(), ManifestError> {
 
 /// `; did you mean "x"?` for the nearest name, or the list of names where none is near.
 pub(super) fn nearest<'a>(given: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
-    let near = known
-        .clone()
-        .map(|name| (strsim::damerau_levenshtein(given, name), name))
-        .min()
-        .filter(|(distance, name)| *distance <= 1 + name.len() / 4);
-    match near {
-        Some((_, name)) => format!("; did you mean \"{name}\"?"),
+    match crate::model::nearest(given, known.clone()) {
+        Some(name) => format!("; did you mean \"{name}\"?"),
         None => format!("; known are {}", known.collect::<Vec<_>>().join(", ")),
     }
 }
