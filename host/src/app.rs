@@ -4,6 +4,8 @@
 //! told to stop, then drains. Nothing is served before everything is open.
 
 mod dumps;
+#[cfg(feature = "dev")]
+mod guest_lines;
 mod keys;
 mod lock;
 mod log;
@@ -38,6 +40,8 @@ use crate::store::Database;
 use crate::web::{self, EventVerifier, SignedAsCore, Unsigned, Web, WebParts, WebSettings};
 
 pub use dumps::forbid_core_dumps;
+#[cfg(feature = "dev")]
+pub(crate) use guest_lines::show_guest_log;
 pub use keys::{KeyReload, signer};
 pub use lock::{Held, HostLock};
 pub use log::start_log;
@@ -170,6 +174,17 @@ impl Host {
         &self.runtime
     }
 
+    /// The work behind events, over this host's floors.
+    pub fn intake(&self) -> Intake {
+        Intake::new(IntakeParts {
+            installs: self.installs.clone(),
+            cloud: self.cloud.clone(),
+            runtime: self.runtime.clone(),
+            guest_store: self.guest_store.clone(),
+            clock: self.clock.clone(),
+        })
+    }
+
     /// What exchanges the keys of this host while it serves with `signer`.
     pub fn key_reload(&self, signer: &Signer) -> KeyReload {
         KeyReload {
@@ -217,13 +232,7 @@ impl Host {
     ) -> anyhow::Result<()> {
         let public_url = self.config.required_public_url()?.clone();
         let tasks = TaskTracker::new();
-        let intake = Intake::new(IntakeParts {
-            installs: self.installs.clone(),
-            cloud: self.cloud.clone(),
-            runtime: self.runtime.clone(),
-            guest_store: self.guest_store.clone(),
-            clock: self.clock.clone(),
-        });
+        let intake = self.intake();
         let web = Web::new(WebParts {
             settings: WebSettings {
                 public_url: public_url.clone(),

@@ -5,6 +5,8 @@
 mod apps;
 mod ask;
 mod build;
+#[cfg(feature = "dev")]
+mod call;
 mod compile;
 mod config;
 #[cfg(feature = "dev")]
@@ -50,6 +52,9 @@ enum Command {
     Build(build::BuildArgs),
     /// Show what a package is, what it can reach, and whether this host would serve it
     Inspect(inspect::InspectArgs),
+    /// Call an app in the sandbox, against a simulated Cloud, and show what it used
+    #[cfg(feature = "dev")]
+    Call(call::CallArgs),
     /// Look at the apps in the folder of packages, reload them, switch them off and on, and change their addresses
     #[command(subcommand)]
     Apps(apps::AppsCommand),
@@ -174,6 +179,8 @@ fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Serve(args) => setup::block_on(serve::run(args)),
         Command::Build(args) => setup::block_on(build::run(args)),
         Command::Inspect(args) => setup::block_on(inspect::run(args)),
+        #[cfg(feature = "dev")]
+        Command::Call(args) => setup::block_on(call::run(args)),
         Command::Apps(command) => setup::block_on(apps::run(command)),
         Command::Installs(command) => setup::block_on(installs::run(command)),
         Command::Keys(command) => setup::block_on(keys::run(command)),

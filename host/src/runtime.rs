@@ -60,6 +60,8 @@ pub use check::{
     Inspection, LimitLine, NeverGiven, ScopeLine, ScopeStatus, Subject, SubjectKind, check_package,
     inspect,
 };
+#[cfg(feature = "dev")]
+pub(crate) use guest::REQUEST_HEADERS;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use guest::headers as guest_headers;
 pub use guest::{CallFailure, Delivery, GuestRequest, GuestResponse, GuestSession, HookOutcome};

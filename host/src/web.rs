@@ -46,6 +46,10 @@ use crate::model::Clock;
 use crate::runtime::Runtime;
 use crate::secret::Signer;
 
+#[cfg(feature = "dev")]
+pub(crate) use path::Target;
+#[cfg(feature = "dev")]
+pub(crate) use portal::{MAX_BODY, METHODS};
 pub use refusal::refuse;
 pub use router::router;
 pub use verifier::{EventVerifier, NotVerified, SignedAsCore, Unsigned};

@@ -10,6 +10,7 @@
 mod addresses;
 mod canary;
 mod cli;
+mod cli_call;
 mod cli_inspect;
 mod cli_keys;
 mod cli_reports;

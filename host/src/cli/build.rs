@@ -237,7 +237,8 @@ fn stage(folder: &Path, component: &str, plugins: &Path, slug: &Slug) -> anyhow:
     Ok(staged)
 }
 
-fn copy_folder(from: &Path, to: &Path) -> anyhow::Result<()> {
+/// Copies the files and folders of a page; anything else among them is refused.
+pub(super) fn copy_folder(from: &Path, to: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(to).with_context(|| format!("making {}", to.display()))?;
     for entry in std::fs::read_dir(from).with_context(|| format!("reading {}", from.display()))? {
         let entry = entry?;

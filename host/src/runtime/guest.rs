@@ -162,7 +162,8 @@ impl Failed {
 }
 
 /// Request headers that a guest is told. Everything else could carry credentials or name the visitor.
-const REQUEST_HEADERS: [&str; 4] = ["accept", "accept-language", "content-type", "if-none-match"];
+pub(crate) const REQUEST_HEADERS: [&str; 4] =
+    ["accept", "accept-language", "content-type", "if-none-match"];
 
 /// What to call.
 pub(super) enum Ask {

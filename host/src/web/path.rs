@@ -9,7 +9,7 @@ pub(super) const MAX_TARGET: usize = 8 * 1024;
 
 /// Why an address under `api/` was refused. Never repeats the address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum BadAddress {
+pub(crate) enum BadAddress {
     /// A `%` that is not followed by two hexadecimal digits, or bytes that are not UTF-8.
     #[error("the address is not correctly percent-encoded UTF-8")]
     Encoding,
@@ -19,6 +19,25 @@ pub(super) enum BadAddress {
     /// A slash, backslash or control character in disguise, or an encoding inside an encoding.
     #[error("the path has an encoded slash, backslash or control character")]
     Disguise,
+}
+
+/// What a page asks its app for: an address below `api/`, taken apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Target {
+    /// The segments of the path.
+    pub(crate) path: Vec<String>,
+    /// The pairs of the query.
+    pub(crate) query: Vec<(String, String)>,
+}
+
+impl Target {
+    /// Takes apart what follows `api/`, and the query.
+    pub(crate) fn parse(path: &str, raw_query: Option<&str>) -> Result<Self, BadAddress> {
+        Ok(Self {
+            path: segments(path)?,
+            query: query(raw_query)?,
+        })
+    }
 }
 
 /// The segments of a path below `api/`. A slash at the end is taken; `""` is no segments.
@@ -46,7 +65,7 @@ fn segment(raw: &str) -> Result<String, BadAddress> {
 }
 
 /// The pairs of a query string in their order; `+` is a space. A pair without `=` has an empty value.
-pub(super) fn query(raw: Option<&str>) -> Result<Vec<(String, String)>, BadAddress> {
+fn query(raw: Option<&str>) -> Result<Vec<(String, String)>, BadAddress> {
     let pairs = raw
         .unwrap_or_default()
         .split('&')

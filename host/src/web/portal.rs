@@ -10,14 +10,15 @@ use tokio::time::Instant;
 use super::Web;
 use super::error::WebError;
 use super::extract::{BODY_TIMEOUT, Portal, SameOrigin, read_body};
-use super::path;
+use super::path::Target;
 use crate::runtime::{GuestRequest, GuestResponse, GuestSession};
 
 /// Longest body of a request, in bytes.
-const MAX_BODY: usize = 1024 * 1024;
+pub(crate) const MAX_BODY: usize = 1024 * 1024;
 /// What a guest is told of a request's headers.
 const HEADERS: [HeaderName; 4] = [ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, IF_NONE_MATCH];
-const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
+/// Methods of a page's request.
+pub(crate) const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
 /// Which version of the package is live; the shell follows it. Only answers inside a live session have it.
 const DIGEST: HeaderName = HeaderName::from_static("airlock-digest");
 
@@ -69,10 +70,11 @@ async fn read_request(request: Request) -> Result<GuestRequest, WebError> {
     if parts.headers.contains_key(CONTENT_ENCODING) {
         return Err(WebError::UnsupportedMediaType);
     }
+    let target = Target::parse(below, parts.uri.query())?;
     Ok(GuestRequest {
         method: method.to_owned(),
-        path: path::segments(below)?,
-        query: path::query(parts.uri.query())?,
+        path: target.path,
+        query: target.query,
         headers: told_headers(&parts.headers),
         body: read_body(body, MAX_BODY, Instant::now() + BODY_TIMEOUT).await?,
     })

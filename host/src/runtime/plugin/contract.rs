@@ -219,7 +219,7 @@ fn described(name: &str, item: &ComponentItem) -> String {
 }
 
 /// `data` of `blnk:app/data@0.1.0`.
-pub(crate) fn interface_of(name: &str) -> Option<&str> {
+fn interface_of(name: &str) -> Option<&str> {
     let interface = name.strip_prefix(PACKAGE)?.strip_prefix('/')?;
     Some(
         interface
