@@ -1,8 +1,7 @@
 //! Requests and responses as plain data, with what an API over JSON needs.
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::Problem;
 
@@ -70,10 +69,13 @@ impl Request {
         {
             return Err(Problem::unsupported_media_type());
         }
-        let value: Value = serde_json::from_slice(&self.body)
-            .map_err(|_| Problem::bad_request("The body is not JSON."))?;
-        serde_json::from_value(value)
-            .map_err(|_| Problem::unprocessable(None, "The body has an unexpected shape."))
+        // Read once. Whether it is JSON at all is asked only of what does not fit.
+        serde_json::from_slice(&self.body).map_err(|_| {
+            match serde_json::from_slice::<IgnoredAny>(&self.body) {
+                Ok(_) => Problem::unprocessable(None, "The body has an unexpected shape."),
+                Err(_) => Problem::bad_request("The body is not JSON."),
+            }
+        })
     }
 }
 
@@ -168,6 +170,7 @@ mod tests {
         assert_eq!(status_of("application/json", "{"), Err(400));
         assert_eq!(status_of("application/json", ""), Err(400));
         assert_eq!(status_of("application/json", "[]"), Err(422));
+        assert_eq!(status_of("application/json", "[}"), Err(400));
     }
 
     #[test]
