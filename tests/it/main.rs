@@ -33,6 +33,7 @@ mod lifecycle;
 mod model;
 mod outbound;
 mod packages;
+mod page_list;
 mod proof;
 mod quarantine;
 mod read_only;

@@ -25,19 +25,20 @@ pub(crate) struct Place {
     variables: Vec<(String, String)>,
     /// A program that runs the program, with its arguments; none as a rule.
     under: Vec<String>,
+    program: PathBuf,
 }
 
 /// The program without any configuration of the machine it runs on, in a folder without `airlock.toml`.
 pub(crate) fn command(folder: &Path) -> Command {
-    command_under(&[], folder)
+    command_under(&[], &packages::airlock(), folder)
 }
 
-fn command_under(under: &[String], folder: &Path) -> Command {
+fn command_under(under: &[String], program: &Path, folder: &Path) -> Command {
     let mut command = match under.split_first() {
-        None => Command::new(packages::airlock()),
+        None => Command::new(program),
         Some((first, rest)) => {
             let mut command = Command::new(first);
-            command.args(rest).arg(packages::airlock());
+            command.args(rest).arg(program);
             command
         }
     };
@@ -87,6 +88,7 @@ impl Place {
             admin_port: free_port(),
             variables: generous(),
             under: Vec::new(),
+            program: packages::airlock(),
         };
         fs::create_dir(place.plugins()).expect("a folder");
         place.set("AIRLOCK_CLOUD__API_URL", api_url.as_str())
@@ -101,6 +103,12 @@ impl Place {
     /// Runs the program under another, such as a tracer, which must leave it as its caller's own child.
     pub(crate) fn under(mut self, program: &[&str]) -> Self {
         self.under = program.iter().map(|word| (*word).to_owned()).collect();
+        self
+    }
+
+    /// Runs a copy of the program that lies there.
+    pub(crate) fn program(mut self, program: PathBuf) -> Self {
+        self.program = program;
         self
     }
 
@@ -136,7 +144,7 @@ impl Place {
 
     /// The program with this place's configuration.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = command_under(&self.under, self.folder.path());
+        let mut command = command_under(&self.under, &self.program, self.folder.path());
         command
             .args(arguments)
             .env("AIRLOCK_MASTER_KEYS", &self.master_keys)
