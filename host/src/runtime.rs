@@ -108,7 +108,8 @@ pub struct RuntimeSettings {
     pub apps: BTreeMap<Slug, AppOverrides>,
     /// Calls of all apps that run at the same time.
     pub concurrent_calls: u32,
-    /// Threads that guests run on; none means one less than the machine has cores, at least one.
+    /// Threads that guests run on; none means one less than the machine has cores, at least one. With zero, guests run on
+    /// the threads of the async runtime that [`Runtime::new`] is called in: for measuring, never for a front door.
     pub guest_threads: Option<usize>,
     /// Who compiles components.
     pub compiler: Compiler,

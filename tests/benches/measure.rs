@@ -92,3 +92,21 @@ pub fn heading(what: &str) {
         }
     );
 }
+
+/// How long one part of a bench is to take: `--seconds N` of the command line, else `seconds`.
+///
+/// # Panics
+///
+/// Where the option has no whole number above zero.
+#[expect(clippy::panic, reason = "a bench ends by a panic")]
+pub fn seconds(seconds: u64) -> Duration {
+    let mut words = std::env::args().skip_while(|word| word != "--seconds");
+    let asked = match (words.next(), words.next()) {
+        (None, _) => Some(seconds),
+        (Some(_), number) => number.and_then(|number| number.parse().ok()),
+    };
+    match asked.filter(|seconds| *seconds > 0) {
+        Some(seconds) => Duration::from_secs(seconds),
+        None => panic!("--seconds needs a whole number above zero; try: --seconds 10"),
+    }
+}

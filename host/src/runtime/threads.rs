@@ -10,7 +10,7 @@ use super::turns::Turns;
 /// the answers of Cloud waiting for as many milliseconds.
 const POLLS_BETWEEN_EVENTS: u32 = 8;
 
-/// An async runtime for guests alone.
+/// An async runtime for guests alone, or that of whoever asks.
 pub(super) struct GuestThreads {
     runtime: Option<Runtime>,
     handle: Handle,
@@ -18,8 +18,17 @@ pub(super) struct GuestThreads {
 }
 
 impl GuestThreads {
-    /// Starts `count` threads; without a number one less than the machine has cores, at least one.
+    /// Starts `count` threads; without a number one less than the machine has cores, at least one. With none, guests run
+    /// on the threads of the present runtime.
     pub(super) fn start(count: Option<usize>) -> std::io::Result<Self> {
+        if count == Some(0) {
+            let handle = Handle::try_current().map_err(std::io::Error::other)?;
+            return Ok(Self {
+                runtime: None,
+                handle,
+                turns: Turns::new(1),
+            });
+        }
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         let count = count.unwrap_or(cores.saturating_sub(1)).max(1);
         let runtime = Builder::new_multi_thread()

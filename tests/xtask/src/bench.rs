@@ -1,4 +1,4 @@
-//! `cargo xtask bench [NAME]`.
+//! `cargo xtask bench [NAME [WORDS…]]`.
 
 use std::fs;
 
@@ -14,7 +14,7 @@ struct Bench {
 
 /// Runs a bench; without a name lists them.
 #[expect(clippy::print_stdout, reason = "a list that was asked for")]
-pub(crate) fn run(name: Option<&str>) -> anyhow::Result<()> {
+pub(crate) fn run(name: Option<&str>, words: &[String]) -> anyhow::Result<()> {
     let benches = benches()?;
     let Some(name) = name else {
         for bench in &benches {
@@ -35,7 +35,7 @@ pub(crate) fn run(name: Option<&str>) -> anyhow::Result<()> {
     build.args(both).args(["--bin", "airlock", "--bench", name]);
     step::run("building the program and the bench", build)?;
     let mut bench = program("cargo", &["bench", "--quiet"]);
-    bench.args(both).args(["--bench", name]);
+    bench.args(both).args(["--bench", name, "--"]).args(words);
     step::run(&format!("bench {name}"), bench)
 }
 

@@ -33,6 +33,9 @@ enum Command {
     Bench {
         /// Which bench
         name: Option<String>,
+        /// What the bench itself is told, such as `--seconds 10`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<String>,
     },
     /// Format, lint, and look at the dependencies
     Check,
@@ -48,7 +51,7 @@ fn main() -> anyhow::Result<()> {
             test::run()?;
             if long { long::run() } else { Ok(()) }
         }
-        Command::Bench { name } => bench::run(name.as_deref()),
+        Command::Bench { name, words } => bench::run(name.as_deref(), &words),
         Command::Check => check::run(),
         Command::Guests => test::guests(),
         Command::Ci => {

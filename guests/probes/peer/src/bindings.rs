@@ -1,0 +1,7 @@
+//! What `wit-bindgen` makes of `wit/`.
+
+wit_bindgen::generate!({
+    path: "wit",
+    world: "peer",
+    generate_all,
+});

@@ -1,0 +1,180 @@
+//! A client for benches: requests as bytes over kept connections, so that it costs as little as it can.
+//!
+//! It runs on the same cores as what it asks, and is the same for everything that is compared.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use airlock_tests::measure::Times;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+/// Room for one answer, in bytes.
+const ROOM: usize = 16 * 1024;
+
+/// What is asked, and where.
+#[derive(Clone)]
+pub(crate) struct Target {
+    /// Host and port.
+    address: String,
+    request: Vec<u8>,
+}
+
+impl Target {
+    /// A request to an address such as `127.0.0.1:8080`. Lines are further headers.
+    pub(crate) fn new(
+        address: &str,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Self {
+        let headers: String = headers
+            .iter()
+            .map(|(name, value)| [name, ": ", value, "\r\n"].concat())
+            .collect();
+        let length = body.len();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {address}\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
+        );
+        Self {
+            address: address.to_owned(),
+            request: request.into_bytes(),
+        }
+    }
+}
+
+/// A connection that is kept.
+pub(crate) struct Line {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Line {
+    pub(crate) async fn open(target: &Target) -> io::Result<Self> {
+        let stream = TcpStream::connect(&target.address).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self {
+            stream,
+            buffer: Vec::with_capacity(ROOM),
+        })
+    }
+
+    /// Asks, reads the whole answer, and answers its status.
+    pub(crate) async fn ask(&mut self, target: &Target) -> io::Result<u16> {
+        self.stream.write_all(&target.request).await?;
+        self.buffer.clear();
+        let mut whole = None;
+        while whole.is_none_or(|whole| self.buffer.len() < whole) {
+            if self.stream.read_buf(&mut self.buffer).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            if whole.is_none() {
+                whole = length(&self.buffer)?;
+            }
+        }
+        let digits = self.buffer.get(9..12).unwrap_or_default();
+        std::str::from_utf8(digits)
+            .ok()
+            .and_then(|digits| digits.parse().ok())
+            .ok_or_else(|| io::Error::other("the answer has no status"))
+    }
+
+    /// The body of the last answer.
+    pub(crate) fn body(&self) -> &[u8] {
+        let end = end_of_head(&self.buffer).unwrap_or(self.buffer.len());
+        self.buffer.get(end..).unwrap_or_default()
+    }
+}
+
+fn end_of_head(answer: &[u8]) -> Option<usize> {
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n")?;
+    Some(end + 4)
+}
+
+/// Bytes of the whole answer, once its head is there.
+fn length(answer: &[u8]) -> io::Result<Option<usize>> {
+    let Some(end) = end_of_head(answer) else {
+        return Ok(None);
+    };
+    let head = String::from_utf8_lossy(answer.get(..end).unwrap_or_default());
+    if head.starts_with("HTTP/1.1 204") {
+        return Ok(Some(end));
+    }
+    let mut lines = head.split("\r\n").filter_map(|line| line.split_once(": "));
+    let body = lines
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+        .and_then(|(_, value)| value.parse::<usize>().ok());
+    body.map(|body| Some(end + body))
+        .ok_or_else(|| io::Error::other("the answer does not say how long it is"))
+}
+
+/// What came of a load.
+#[derive(Default)]
+pub(crate) struct Load {
+    /// Of the answers that were 200.
+    pub(crate) times: Times,
+    /// Answers that were not, and broken connections.
+    pub(crate) errors: usize,
+    elapsed: Duration,
+}
+
+impl Load {
+    /// Answers with 200, a second.
+    #[expect(clippy::cast_precision_loss, reason = "some millions at most")]
+    pub(crate) fn rate(&self) -> f64 {
+        self.times.count() as f64 / self.elapsed.as_secs_f64().max(1e-9)
+    }
+
+    /// Takes over another, as if one had followed the other.
+    pub(crate) fn then(&mut self, other: Self) {
+        self.times.extend(other.times);
+        self.errors += other.errors;
+        self.elapsed += other.elapsed;
+    }
+}
+
+/// Asks over so many connections for so long, each asking again as soon as it is answered.
+pub(crate) async fn closed(target: &Target, connections: usize, length: Duration) -> Load {
+    let begun = Instant::now();
+    let end = begun + length;
+    let lines: Vec<_> = (0..connections)
+        .map(|_| tokio::spawn(one(target.clone(), end)))
+        .collect();
+    let mut load = Load::default();
+    for line in lines {
+        match line.await {
+            Ok(part) => load.then(part),
+            Err(_) => load.errors += 1,
+        }
+    }
+    load.elapsed = begun.elapsed();
+    load
+}
+
+/// One connection of a load; a broken one is opened again.
+async fn one(target: Target, end: Instant) -> Load {
+    let mut load = Load::default();
+    while Instant::now() < end {
+        let Ok(mut line) = Line::open(&target).await else {
+            load.errors += 1;
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            continue;
+        };
+        loop {
+            let begun = Instant::now();
+            if begun >= end {
+                return load;
+            }
+            match line.ask(&target).await {
+                Ok(200) => load.times.add(begun.elapsed()),
+                Ok(_) => load.errors += 1,
+                Err(_) => {
+                    load.errors += 1;
+                    break;
+                }
+            }
+        }
+    }
+    load
+}
