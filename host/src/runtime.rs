@@ -9,6 +9,7 @@
 //! | --- | --- |
 //! | [`package`], [`manifest`] | the files of one version, read as one snapshot |
 //! | [`plugin`] | compiling and checking it |
+//! | [`world`] | the contract as far as one app asks for it, for the tools that make components |
 //! | [`registry`], `retired` | the apps and what they serve, and pages of versions before |
 //! | `load` | from a folder in `plugins/` to an app, while serving |
 //! | [`engine`], [`limits`], [`meter`], `turns` | what a call may use, what it used, and when it runs |
@@ -50,6 +51,7 @@ pub mod registry;
 mod retired;
 mod threads;
 mod turns;
+pub mod world;
 
 #[cfg(test)]
 mod testing;

@@ -45,6 +45,18 @@ const WITHOUT_EFFECT: [(&str, &str); 2] = [
     ),
 ];
 
+/// Those of them that only hold types. Whatever uses them brings them along.
+const ONLY_TYPES: [&str; 3] = ["cloud-types", "http-types", "delivery"];
+
+/// The interfaces with functions that an app may use which asks for these scopes: those of its scopes, and those that
+/// need none.
+pub(crate) fn usable(requested: &BTreeSet<Permission>) -> impl Iterator<Item = &'static str> {
+    INTERFACES.iter().filter_map(|(name, scope)| {
+        let asked_for = scope.is_none_or(|scope| requested.contains(&scope));
+        (asked_for && !ONLY_TYPES.contains(name)).then_some(*name)
+    })
+}
+
 /// Why a component does not fit the contract.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ContractError {
