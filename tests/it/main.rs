@@ -49,5 +49,6 @@ mod takeover;
 mod tidy;
 mod tidy_secrets;
 mod tidy_tokens;
+mod toolchains;
 mod two_hosts;
 mod uninstall_race;

@@ -1,7 +1,12 @@
 //! `airlock build`: run an app's own build command, check what came out, lay it into the folder of packages.
+//!
+//! The command finds the app's world in `target/wit` (see [`world`]), and cargo's output goes beside it.
 
 mod command;
+mod toolchain;
+mod world;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -11,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::command::Words;
 use super::{CommonArgs, output, setup};
-use crate::model::Slug;
+use crate::model::{Permission, Slug};
 use crate::runtime::manifest::BuildCommand;
 use crate::runtime::{Compiler, Manifest, Package, check_package};
 
@@ -130,6 +135,7 @@ fn relay(app: &Source, plugins: &Path) -> anyhow::Result<Built> {
 struct Source {
     folder: PathBuf,
     slug: Slug,
+    requested: BTreeSet<Permission>,
     build: BuildCommand,
 }
 
@@ -146,6 +152,7 @@ impl Source {
             )
         })?;
         let manifest = Manifest::parse(&text).with_context(|| format!("in {}", path.display()))?;
+        let requested = manifest.requested();
         let Some(build) = manifest.build else {
             bail!(
                 "{} has no [build] command, so there is nothing to build; \
@@ -156,25 +163,31 @@ impl Source {
         Ok(Self {
             folder,
             slug,
+            requested,
             build,
         })
     }
 
-    /// Runs the app's own command.
+    /// Runs the app's own command, for which the app's world is there.
     async fn run_command(
         &self,
         words: &Words<'_>,
         stopping: &CancellationToken,
     ) -> anyhow::Result<()> {
+        world::write(&self.folder, &self.requested)?;
         let command = &self.build.command;
         let status = command::run(&self.folder, command, words, stopping).await?;
-        ensure!(
-            status.success(),
-            "the build command of {} failed ({status}): `{command}` in {}; its own words stand above",
+        if status.success() {
+            return Ok(());
+        }
+        let why = toolchain::missing(&self.folder)
+            .await
+            .unwrap_or_else(|| "its own words stand above".to_owned());
+        bail!(
+            "the build command of {} failed ({status}): `{command}` in {}; {why}",
             self.slug,
             self.folder.display()
         );
-        Ok(())
     }
 
     /// Lays manifest, component and page side by side, away from where the host looks.

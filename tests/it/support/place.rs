@@ -78,6 +78,17 @@ fn free_port() -> u16 {
     panic!("no port of {PORTS:?} is free");
 }
 
+/// A port for `airlock dev`, which takes the next one for its dashboard too, and one further up for the operator.
+pub(crate) fn dev_port() -> u16 {
+    loop {
+        let (first, second) = (free_port(), free_port());
+        let operator_is_free = TcpListener::bind(("127.0.0.1", first + 1010)).is_ok();
+        if second == first + 1 && operator_is_free {
+            return first;
+        }
+    }
+}
+
 impl Place {
     pub(crate) fn new(api_url: &Url) -> Self {
         let place = Self {
