@@ -54,12 +54,30 @@ pub(crate) fn package(app: &str) -> PathBuf {
     package
 }
 
+/// What a package is made of in the app's folder, in any language.
+const INPUTS: [&str; 9] = [
+    "src",
+    "ui",
+    "app.toml",
+    "Cargo.toml",
+    "build.sh",
+    "build.mjs",
+    "package.json",
+    "package-lock.json",
+    "requirements.txt",
+];
+
 fn is_stale(package: &Path, source: &Path) -> bool {
     let Some(built) = changed(&package.join("app.wasm")) else {
         return true;
     };
-    let inputs = ["src", "ui", "app.toml", "Cargo.toml"].map(|name| source.join(name));
-    let shared = ["guests/sdk/src", "wit"].map(|name| root().join(name));
+    let inputs = INPUTS.map(|name| source.join(name));
+    let library = if source.join("Cargo.toml").is_file() {
+        "guests/sdk/src"
+    } else {
+        "host/src/runtime/world.rs"
+    };
+    let shared = [library, "wit"].map(|name| root().join(name));
     inputs
         .iter()
         .chain(&shared)
