@@ -46,6 +46,7 @@ mod storage_fails;
 mod support;
 mod sync_order;
 mod takeover;
+mod three_languages;
 mod tidy;
 mod tidy_secrets;
 mod tidy_tokens;

@@ -1,5 +1,5 @@
-// The packages that the tests serve: the sample app and the probe as built, and pages of the tests' own over the probe's
-// component.
+// The packages that the tests serve: the sample app and probes as built, and pages of the tests' own over the component
+// of one of them.
 
 import { execFile } from "node:child_process";
 import { cp, mkdir, readFile, readdir, stat, writeFile } from "node:fs/promises";
@@ -10,7 +10,14 @@ import { promisify } from "node:util";
 import { temporaryFolder } from "./cleanup.mjs";
 import { BUILT, GUESTS, ROOT, TEST_PACKAGES, binary } from "./paths.mjs";
 
-const SOURCES = { kyc: join(GUESTS, "kyc"), echo: join(GUESTS, "probes/echo") };
+const SOURCES = {
+  kyc: join(GUESTS, "kyc"),
+  echo: join(GUESTS, "probes/echo"),
+  lookout: join(GUESTS, "probes/lookout"),
+  extract: join(GUESTS, "probes/extract"),
+};
+/** What builds leave and fetch in an app's folder. */
+const LEFT = ["target", "node_modules", ".venv", "__pycache__"];
 const BUILD_LIMIT_MS = 15 * 60_000;
 const run = promisify(execFile);
 
@@ -18,7 +25,7 @@ const run = promisify(execFile);
 async function newest(path) {
   const found = await stat(path);
   if (!found.isDirectory()) return found.mtimeMs;
-  const names = (await readdir(path)).filter((name) => name !== "target");
+  const names = (await readdir(path)).filter((name) => !LEFT.includes(name));
   const times = await Promise.all(names.map((name) => newest(join(path, name))));
   return Math.max(0, ...times);
 }
@@ -31,8 +38,10 @@ async function build(slug) {
   if (existsSync(built) && (await stat(built)).mtimeMs > changed) return;
   await mkdir(BUILT, { recursive: true });
   const folder = await temporaryFolder("build");
+  // The program refuses variables of its prefix that it does not know; this one is the harness's own.
+  const { AIRLOCK_TEST_BINARY: _, ...env } = process.env;
   try {
-    await run(binary(), ["build", SOURCES[slug], "--plugins", BUILT], { cwd: folder, timeout: BUILD_LIMIT_MS, maxBuffer: 1 << 24 });
+    await run(binary(), ["build", SOURCES[slug], "--plugins", BUILT], { cwd: folder, env, timeout: BUILD_LIMIT_MS, maxBuffer: 1 << 24 });
   } catch (error) {
     throw new Error(`The package ${slug} could not be built.\n${error.stdout ?? ""}${error.stderr ?? error.message}`);
   }

@@ -93,6 +93,20 @@ impl TestHost {
             .expect("the host takes the install")
     }
 
+    /// Installs an app on one of the simulated Cloud's instances.
+    pub(crate) async fn install_on(
+        &self,
+        slug: &str,
+        instance: &str,
+        granted: &[&str],
+    ) -> Installed {
+        let app_id = self.register(slug).await;
+        self.sim
+            .install_on(&app_id, instance, granted)
+            .await
+            .expect("the host takes the install")
+    }
+
     /// Launches an install through the simulated Cloud and opens the portal.
     pub(crate) async fn open(&self, install: &Installed) -> Portal {
         let address = self
