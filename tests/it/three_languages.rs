@@ -1,6 +1,8 @@
 //! Three apps in three languages beside each other on one host: KYC in Rust, Lookout in JavaScript, Extract in Python.
 //! Each has its own scopes, its own installs and its own records, under the limits that every app has.
 
+mod surface;
+
 use std::collections::BTreeSet;
 
 use airlock_cloud_sim::{Direction, Installed};
