@@ -4,6 +4,7 @@
 //! floor that changes an install's status. Knows the wire form of Cloud's events, but no HTTP and no Cloud calls: what
 //! Cloud says about a key is brought here as a [`crate::store::installs::Proof`].
 
+mod belonging;
 pub mod endpoints;
 pub mod event;
 pub mod follow;

@@ -1,6 +1,9 @@
 //! The two addresses of each app: their secret parts, kept sealed, compared in memory and in constant time.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+mod rows;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use secrecy::{ExposeSecret, SecretString};
@@ -8,9 +11,13 @@ use sha2::{Digest, Sha256};
 use sqlx::{Any, Transaction};
 use subtle::{Choice, ConditionallySelectable as _, ConstantTimeEq};
 use tokio::sync::Mutex;
+use tracing::warn;
 use zeroize::Zeroizing;
 
 use super::key_use::{KeyUse, KeyUseError};
+pub(super) use rows::place_of;
+use rows::{kind_of, place};
+
 use super::task::to_its_end;
 use crate::model::{Clock, Slug, UnixMillis};
 use crate::secret::{CanNotOpen, Keyring, NoneGranted, UsePermit, random_name};
@@ -22,7 +29,7 @@ const KINDS: [EndpointKind; 2] = [EndpointKind::Callback, EndpointKind::Portal];
 const CHANGE_USES: u64 = KINDS.len() as u64;
 
 /// Which address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EndpointKind {
     /// Install and uninstall events.
     Callback,
@@ -46,9 +53,6 @@ pub enum EndpointsError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A stored secret does not open.
-    #[error("the address secret of {0} can not be opened")]
-    Sealed(Slug, #[source] CanNotOpen),
     /// The master key may not be used.
     #[error(transparent)]
     Keys(#[from] KeyUseError),
@@ -76,6 +80,13 @@ struct Known {
     last_used: AtomicI64,
     /// As much of it as stands in the database.
     noted: AtomicI64,
+}
+
+impl Known {
+    /// What its row is found by.
+    fn key(&self) -> (Slug, EndpointKind, i64) {
+        (self.slug.clone(), self.kind, self.revision)
+    }
 }
 
 /// An older secret of an address that still works.
@@ -125,8 +136,10 @@ pub struct Endpoints {
     known: Arc<RwLock<Vec<Known>>>,
     /// One change at a time, so that memory ends as the database does.
     turn: Arc<Mutex<()>>,
-    /// Whether a change was committed that could not be read again yet.
+    /// Whether a change was committed that could not be read again yet, or a secret does not open.
     behind: Arc<AtomicBool>,
+    /// How many secrets did not open when they were last read.
+    unopened: Arc<AtomicUsize>,
 }
 
 impl Endpoints {
@@ -145,6 +158,7 @@ impl Endpoints {
             known: Arc::default(),
             turn: Arc::default(),
             behind: Arc::default(),
+            unopened: Arc::default(),
         };
         endpoints.reload().await?;
         Ok(endpoints)
@@ -153,28 +167,53 @@ impl Endpoints {
     /// Reads every secret again: another host, or a rotation, may have changed the rows.
     pub async fn reload(&self) -> Result<(), EndpointsError> {
         let _turn = self.turn.lock().await;
-        self.reload_in_turn().await
+        self.database.bounded(self.reload_in_turn()).await
     }
 
     async fn reload_in_turn(&self) -> Result<(), EndpointsError> {
         let rows = endpoints::list(&mut *self.database.read().await?).await?;
         let mut fresh = Vec::new();
-        for row in &rows {
-            fresh.extend(open_row(&self.keyring, row)?);
+        let mut unopened = Vec::new();
+        for row in rows {
+            match open_row(&self.keyring, &row) {
+                Ok(opened) => fresh.extend(opened),
+                Err(_) => unopened.push(row),
+            }
         }
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let mut before: HashMap<_, _> = known.drain(..).map(|old| (old.key(), old)).collect();
         for entry in &fresh {
-            let same = |old: &&Known| {
-                old.slug == entry.slug && old.kind == entry.kind && old.revision == entry.revision
-            };
-            if let Some(old) = known.iter().find(same) {
+            if let Some(old) = before.get(&entry.key()) {
                 let used = old.last_used.load(Ordering::Relaxed);
                 entry.last_used.fetch_max(used, Ordering::Relaxed);
             }
         }
+        // The row still stands, so its secret is what it was: a rotation elsewhere sealed it under a key that is not here.
+        for row in &unopened {
+            let old = kind_of(row)
+                .and_then(|kind| before.remove(&(row.slug.clone(), kind, row.revision)));
+            fresh.extend(old);
+        }
         *known = fresh;
-        self.behind.store(false, Ordering::Relaxed);
+        drop(known);
+        let was_missing = self.unopened.swap(unopened.len(), Ordering::Relaxed);
+        if unopened.len() > was_missing {
+            self.tell_unopened(&unopened);
+        }
+        self.behind.store(!unopened.is_empty(), Ordering::Relaxed);
         Ok(())
+    }
+
+    fn tell_unopened(&self, rows: &[EndpointRow]) {
+        for row in rows {
+            let reason = if self.keyring.lacks_key_of(&row.secret) {
+                "it is sealed under a master key that is not here; add the key to AIRLOCK_MASTER_KEYS and send SIGHUP"
+            } else {
+                "its row was altered"
+            };
+            warn!(app = %row.slug, alarm = true,
+                "An address secret of {} does not open: {reason}. It works on if it was known before", row.slug);
+        }
     }
 
     /// Makes the secrets that an app lacks.
@@ -184,7 +223,11 @@ impl Endpoints {
             return Ok(());
         }
         let (endpoints, slug) = (self.clone(), slug.clone());
-        to_its_end(async move { endpoints.make_missing(&slug).await }).await
+        to_its_end(async move {
+            let change = endpoints.make_missing(&slug);
+            endpoints.database.bounded(change).await
+        })
+        .await
     }
 
     async fn make_missing(&self, slug: &Slug) -> Result<(), EndpointsError> {
@@ -203,7 +246,11 @@ impl Endpoints {
     /// Makes a new secret for each address of an app. Those before work until they are retired.
     pub async fn rotate(&self, slug: &Slug) -> Result<Rotated, EndpointsError> {
         let (endpoints, slug) = (self.clone(), slug.clone());
-        to_its_end(async move { endpoints.make_newer(&slug).await }).await
+        to_its_end(async move {
+            let change = endpoints.make_newer(&slug);
+            endpoints.database.bounded(change).await
+        })
+        .await
     }
 
     async fn make_newer(&self, slug: &Slug) -> Result<Rotated, EndpointsError> {
@@ -228,7 +275,11 @@ impl Endpoints {
     /// Ends every secret of an app but the newest of each address.
     pub async fn retire(&self, slug: &Slug) -> Result<Rotated, EndpointsError> {
         let (endpoints, slug) = (self.clone(), slug.clone());
-        to_its_end(async move { endpoints.end_older(&slug).await }).await
+        to_its_end(async move {
+            let change = endpoints.end_older(&slug);
+            endpoints.database.bounded(change).await
+        })
+        .await
     }
 
     async fn end_older(&self, slug: &Slug) -> Result<Rotated, EndpointsError> {
@@ -260,8 +311,9 @@ impl Endpoints {
 
     /// Commits, and reads what stands there then. Also where the commit failed: it may have come through all the same.
     async fn commit(&self, tx: Transaction<'static, Any>) -> Result<(), EndpointsError> {
-        let committed = tx.commit().await;
+        // Before the commit: it may be given up in the middle.
         self.behind.store(true, Ordering::Relaxed);
+        let committed = tx.commit().await;
         self.reload_in_turn().await?;
         Ok(committed?)
     }
@@ -311,9 +363,18 @@ impl Endpoints {
     /// Writes down when addresses were used since it was last written. Not done at each request: a minute is exact
     /// enough for an operator who asks whether Cloud still calls an older one.
     pub async fn note_uses(&self) -> Result<(), EndpointsError> {
-        if self.behind.load(Ordering::Relaxed) {
+        if self.is_behind() {
             self.reload().await?;
         }
+        self.database.bounded(self.write_uses()).await
+    }
+
+    /// Whether the rows hold something that could not be read yet.
+    pub(super) fn is_behind(&self) -> bool {
+        self.behind.load(Ordering::Relaxed)
+    }
+
+    async fn write_uses(&self) -> Result<(), EndpointsError> {
         let used: Vec<(Slug, EndpointKind, i64, i64)> = {
             let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
             let fresh = known.iter().filter_map(|entry| {
@@ -415,45 +476,13 @@ fn known(slug: Slug, kind: EndpointKind, row: &EndpointRow, secret: SecretString
     }
 }
 
-fn place(kind: EndpointKind, slug: &Slug, revision: i64) -> [String; 5] {
-    let revision = revision.to_string();
-    [
-        "endpoints",
-        "secret",
-        slug.as_str(),
-        kind.as_str(),
-        &revision,
-    ]
-    .map(ToOwned::to_owned)
-}
-
-/// Where the secret of a stored row is sealed to.
-pub(super) fn place_of(row: &EndpointRow) -> [String; 5] {
-    let revision = row.revision.to_string();
-    [
-        "endpoints",
-        "secret",
-        row.slug.as_str(),
-        &row.kind,
-        &revision,
-    ]
-    .map(ToOwned::to_owned)
-}
-
 /// None for a kind of address that this version does not know.
-fn open_row(keyring: &Keyring, row: &EndpointRow) -> Result<Option<Known>, EndpointsError> {
-    let kind = match row.kind.as_str() {
-        "callback" => EndpointKind::Callback,
-        "portal" => EndpointKind::Portal,
-        _ => return Ok(None),
+fn open_row(keyring: &Keyring, row: &EndpointRow) -> Result<Option<Known>, CanNotOpen> {
+    let Some(kind) = kind_of(row) else {
+        return Ok(None);
     };
-    let sealed = |error| EndpointsError::Sealed(row.slug.clone(), error);
     let place = place_of(row);
-    let plain = keyring
-        .open_value(&place.each_ref().map(String::as_str), &row.secret)
-        .map_err(sealed)?;
-    let secret = std::str::from_utf8(&plain)
-        .map_err(|_| sealed(CanNotOpen))?
-        .into();
+    let plain = keyring.open_value(&place.each_ref().map(String::as_str), &row.secret)?;
+    let secret = std::str::from_utf8(&plain).map_err(|_| CanNotOpen)?.into();
     Ok(Some(known(row.slug.clone(), kind, row, secret)))
 }

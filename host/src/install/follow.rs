@@ -8,12 +8,12 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use super::belonging::Pins;
 use super::endpoints::{Endpoints, EndpointsError};
-use super::lifecycle::Installs;
+use super::lifecycle::{Installs, NOTHING};
 use super::live::NotCurrent;
 use super::switches::Switches;
 use super::tenant::Tenant;
-use crate::secret::SealedBlob;
 use crate::store::changes::{self, Watch};
 use crate::store::installs::Status;
 use crate::store::{Connection, StoreError, installs};
@@ -22,6 +22,9 @@ use crate::store::{Connection, StoreError, installs};
 const LOOK: Duration = Duration::from_millis(500);
 /// A look that takes longer is given up and begun again.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Changes that are brought in at once.
+const BATCH: u32 = 250;
 
 /// Has a first look; none where this host is the only one. From now on the live table refuses to answer when it has not
 /// been compared for too long, and before it was: what was loaded at the start may be long past by then.
@@ -38,6 +41,8 @@ pub async fn follow(
         endpoints_seen: -1,
         switches,
         apps_seen: -1,
+        connected: 0,
+        is_anew: false,
         failing: false,
     };
     follower.installs.live().is_followed();
@@ -53,6 +58,11 @@ pub struct Follower {
     endpoints_seen: i64,
     switches: Switches,
     apps_seen: i64,
+    /// The connection over which the last look went, by its number. After a look that failed it is another one.
+    connected: u64,
+    /// Whether everything is to be read again: what is read now may come from a server that lost what was read before,
+    /// and has counted on since then.
+    is_anew: bool,
     failing: bool,
 }
 
@@ -68,10 +78,14 @@ impl Follower {
         }
     }
 
-    async fn look_once(&mut self) {
+    pub(super) async fn look_once(&mut self) {
+        let before = self.installs.0.changes_seen.load(Ordering::Relaxed);
         let look = timeout(PATIENCE, self.look()).await;
-        if look.is_err() {
-            // Its connection may have gone silent, and would be given back only when the operating system notices.
+        let has_moved = before != self.installs.0.changes_seen.load(Ordering::Relaxed);
+        let is_silent = look.is_err() && !has_moved;
+        if is_silent || matches!(look, Ok(Err(_))) {
+            // Its connection may have gone silent, and would be given back only when the operating system notices. One
+            // that brought something in and was only not done yet goes on.
             self.watch.reconnect();
         }
         self.report(&look.unwrap_or_else(|_| Err(StoreError::Late.into())));
@@ -80,12 +94,24 @@ impl Follower {
     async fn look(&mut self) -> Result<(), EndpointsError> {
         let begun = Instant::now();
         let mut connection = self.watch.read().await?;
+        if self.watch.connected() != self.connected {
+            self.is_anew = true;
+            self.connected = self.watch.connected();
+        }
         let numbers = changes::numbers(&mut connection).await?;
+        if self.is_anew {
+            self.installs
+                .read_anew(&mut connection, numbers.installs)
+                .await?;
+            (self.endpoints_seen, self.apps_seen) = (-1, -1);
+            // A look that is cut from here on goes on where it was.
+            self.is_anew = false;
+        }
         self.installs
             .catch_up(&mut connection, numbers.installs)
             .await?;
         self.installs.live().compared(begun);
-        if numbers.endpoints != self.endpoints_seen {
+        if numbers.endpoints != self.endpoints_seen || self.endpoints.is_behind() {
             self.endpoints.reload().await?;
             self.endpoints_seen = numbers.endpoints;
         }
@@ -110,8 +136,16 @@ impl Follower {
     }
 }
 
+/// Whether there may be more changes to bring in.
+#[derive(PartialEq, Eq)]
+pub(super) enum More {
+    Waits,
+    None,
+}
+
 impl Installs {
-    /// Brings the live table up to the change of that number.
+    /// Brings the live table up to the change of that number, some changes at a time. Cut at any moment, it goes on with
+    /// those that were not brought in yet.
     pub(super) async fn catch_up(
         &self,
         connection: &mut Connection,
@@ -121,23 +155,49 @@ impl Installs {
         if number == seen {
             return Ok(());
         }
-        // No transition of our own lies between its commit and its change of the table: what is read is never older
-        // than what stands there.
-        let _turn = self.0.turn.lock().await;
-        let rows = if number > seen {
-            installs::changed_since(connection, seen).await?
-        } else {
+        if number < seen {
             // Numbers only rise: this is another database, from a backup or a standby that had not heard it all.
             warn!(
                 "The database is older than what was read from it before; every install is read anew"
             );
-            let rows = installs::with_status(connection, Status::Active).await?;
-            let active = rows.iter().map(|row| (row.install.clone(), row.attempt));
-            self.0.live.keep_only(&active.collect());
-            rows
-        };
-        for row in rows {
-            let belongs = self.belongs(connection, &row.slug, &row.app).await?;
+            self.read_anew(connection, number).await?;
+        }
+        let pins = self.pins(connection).await?;
+        while self.bring_in(connection, &pins, number).await? == More::Waits {}
+        Ok(())
+    }
+
+    /// Lets go what is not active, and has what is active read again.
+    pub(super) async fn read_anew(
+        &self,
+        connection: &mut Connection,
+        number: i64,
+    ) -> Result<(), StoreError> {
+        let _turn = self.0.turn.lock().await;
+        let active = installs::active(connection).await?;
+        self.0.live.keep_only(&active);
+        self.0.ended_until.store(number, Ordering::Relaxed);
+        self.0.changes_seen.store(NOTHING, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Brings the next changes in.
+    pub(super) async fn bring_in(
+        &self,
+        connection: &mut Connection,
+        pins: &Pins,
+        number: i64,
+    ) -> Result<More, StoreError> {
+        // No transition of our own lies between its commit and its change of the table: what is read is never older
+        // than what stands there.
+        let _turn = self.0.turn.lock().await;
+        let seen = self.0.changes_seen.load(Ordering::Relaxed);
+        let ended = self.0.ended_until.load(Ordering::Relaxed);
+        let rows = installs::changed_since(connection, seen, ended, BATCH).await?;
+        let is_full = rows.len() >= BATCH as usize;
+        let last = rows.last().map_or(number, |(change, _)| *change);
+        for (_, row) in rows {
+            let belongs = self.belongs_by(pins, &row.slug, &row.app);
             let tenant = Tenant::new(row);
             let serves = tenant.status() == Status::Active
                 && belongs
@@ -151,14 +211,15 @@ impl Installs {
                 self.0.live.remove_attempt(&tenant);
             }
         }
-        self.0.changes_seen.store(number, Ordering::Relaxed);
-        Ok(())
+        let seen = if is_full { last } else { last.max(number) };
+        self.0.changes_seen.store(seen, Ordering::Relaxed);
+        Ok(if is_full { More::Waits } else { More::None })
     }
 
     /// Whether this is an install that serves, only sealed anew under a master key that is not here yet.
     fn waits_for_key(&self, tenant: &Tenant) -> bool {
-        let key = tenant.row().api_key.as_ref().and_then(SealedBlob::key_id);
-        let is_unknown = key.is_some_and(|key| !self.0.keyring.ids().contains(&key));
+        let key = tenant.row().api_key.as_ref();
+        let is_unknown = key.is_some_and(|key| self.0.keyring.lacks_key_of(key));
         // A table that is too old to answer may still hold it.
         let is_here = self.0.live.check_current(tenant) != Err(NotCurrent::Ended);
         tenant.status() == Status::Active && is_unknown && is_here

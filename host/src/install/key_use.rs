@@ -101,7 +101,7 @@ impl KeyUse {
             if let Ok(batch) = self.keyring.reserve(wanted) {
                 return Ok(batch);
             }
-            if let Some(batch) = self.count(wanted).await? {
+            if let Some(batch) = self.database.bounded(self.count(wanted)).await? {
                 return Ok(batch);
             }
         }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
 
 use tokio::sync::Mutex;
 use tracing::{info, warn};
@@ -18,9 +17,8 @@ use crate::secret::Keyring;
 use crate::store::installs::{InstallRow, Proof, Status, Transition};
 use crate::store::{Connection, Database, StoreError, audit, guest_store, installs, outbox, pins};
 
-/// How long a change of a shared database may take with the wait for its turn: more than the server itself allows for a
-/// statement, so that this ends only what no answer comes to.
-const CHANGE: Duration = Duration::from_secs(12);
+/// Before every change: also rows that never changed since changes are counted come after it.
+pub(super) const NOTHING: i64 = -1;
 
 /// The installs could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +60,8 @@ pub(super) struct Inner {
     pub(super) turn: Mutex<()>,
     /// The last change of a shared database that the live table shows.
     pub(super) changes_seen: AtomicI64,
+    /// Of changes up to this one, those of ended installs need not be read any more.
+    pub(super) ended_until: AtomicI64,
     /// How many ends of unknown installs each app was told of in this run.
     pub(super) unknown_ends: std::sync::Mutex<BTreeMap<Slug, u32>>,
 }
@@ -90,7 +90,8 @@ impl Installs {
             clock,
             app_ids,
             turn: Mutex::new(()),
-            changes_seen: AtomicI64::new(0),
+            changes_seen: AtomicI64::new(NOTHING),
+            ended_until: AtomicI64::new(0),
             unknown_ends: std::sync::Mutex::default(),
         }));
         installs.load().await?;
@@ -105,22 +106,28 @@ impl Installs {
     }
 
     async fn exchange(&self, next: Keyring) -> Result<(), WrongKeys> {
-        {
-            // Nobody seals meanwhile: nothing can be stored under a key that goes.
-            let mut tx = self.0.database.write().await?;
-            keys::fits(&mut tx, &next).await?;
-            let _turn = self.0.turn.lock().await;
-            self.0.keyring.replace(next);
-            // Should the reading fail here, the follower of a shared database does it.
-            self.0.changes_seen.store(0, Ordering::Relaxed);
-            tx.rollback().await?;
-        }
-        if let Err(error) = self.load().await {
+        let database = self.database();
+        database.bounded(self.replace_keys(next)).await?;
+        if let Err(error) = database.bounded(self.load()).await {
             warn!(
                 error = &error as &dyn std::error::Error,
                 "The keys were exchanged, and the installs could not be read again; those that serve go on"
             );
         }
+        Ok(())
+    }
+
+    /// Everything that can fail comes before the replacement.
+    async fn replace_keys(&self, next: Keyring) -> Result<(), WrongKeys> {
+        // Nobody seals meanwhile: nothing can be stored under a key that goes.
+        let mut tx = self.0.database.write().await?;
+        keys::fits(&mut tx, &next).await?;
+        let _turn = self.0.turn.lock().await;
+        self.0.keyring.replace(next);
+        // Should the reading fail then, the follower of a shared database does it.
+        self.0.changes_seen.store(NOTHING, Ordering::Relaxed);
+        // Nothing was written: it is rolled back by whoever gets the connection back, and nobody waits for that.
+        drop(tx);
         Ok(())
     }
 
@@ -218,7 +225,7 @@ impl Installs {
         let (installs, dead) = (self.clone(), dead.cloned());
         to_its_end(async move {
             let taking_over = installs.take_over(&attempt, proof, dead.as_ref());
-            installs.bounded(taking_over).await
+            installs.database().bounded(taking_over).await
         })
         .await
     }
@@ -276,44 +283,6 @@ impl Installs {
         self.0.live.put(Tenant::new(active));
         info!(install.id = %row.install, app = %row.slug, "Activated install {} of {}", row.install, row.slug);
         Ok(Accepted::Active)
-    }
-
-    /// A change of the table, given up when the server of a shared database has gone silent: the turn that it holds is
-    /// what reading the changes of others waits for. What it had committed is read like any change of others. Where
-    /// nobody else writes it runs to its end, so that table and file do not part.
-    pub(super) async fn bounded<T>(
-        &self,
-        change: impl Future<Output = Result<T, StoreError>>,
-    ) -> Result<T, StoreError> {
-        if !self.0.database.is_shared() {
-            return change.await;
-        }
-        let given_up = tokio::time::timeout(CHANGE, change).await;
-        given_up.unwrap_or(Err(StoreError::Late))
-    }
-
-    /// Whether an `app_id` is that of an app, as far as is known: what the operator set, else what was pinned, else
-    /// anything that is no other app's.
-    pub(super) async fn belongs(
-        &self,
-        connection: &mut Connection,
-        slug: &Slug,
-        app: &AppId,
-    ) -> Result<bool, StoreError> {
-        let expected = match self.0.app_ids.get(slug) {
-            Some(configured) => Some(configured.clone()),
-            None => pins::find(connection, slug).await?,
-        };
-        let configured_elsewhere = self
-            .0
-            .app_ids
-            .iter()
-            .any(|(other, id)| other != slug && id == app);
-        let pinned_elsewhere = pins::owner(connection, app)
-            .await?
-            .is_some_and(|owner| owner != slug.as_str());
-        let is_expected = expected.is_none_or(|expected| expected == *app);
-        Ok(is_expected && !configured_elsewhere && !pinned_elsewhere)
     }
 
     /// What belongs to an activation: the pin, the guest's message, a clean store, the audit line.

@@ -7,7 +7,6 @@ use tracing::{info, warn};
 use super::lifecycle::Installs;
 use super::tenant::Tenant;
 use crate::model::UnixMillis;
-use crate::secret::SealedBlob;
 use crate::store::installs::{self, InstallRow, Status, Transition};
 use crate::store::{Connection, StoreError, audit, changes, outbox};
 
@@ -20,9 +19,10 @@ impl Installs {
         let mut tx = self.0.database.write().await?;
         let _turn = self.0.turn.lock().await;
         self.restore_readable(&mut tx, now).await?;
+        let pins = self.pins(&mut tx).await?;
         let mut serving = Vec::new();
         for row in installs::with_status(&mut tx, Status::Active).await? {
-            let belongs = self.belongs(&mut tx, &row.slug, &row.app).await?;
+            let belongs = self.belongs_by(&pins, &row.slug, &row.app);
             let tenant = Tenant::new(row);
             if tenant.open_key(&self.0.keyring).is_err() {
                 self.leave_out(&mut tx, tenant.row(), now).await?;
@@ -40,6 +40,7 @@ impl Installs {
         };
         tx.commit().await?;
         self.0.live.reset(serving);
+        self.0.ended_until.store(number, Ordering::Relaxed);
         self.0.changes_seen.store(number, Ordering::Relaxed);
         Ok(())
     }
@@ -52,8 +53,8 @@ impl Installs {
         row: &InstallRow,
         now: UnixMillis,
     ) -> Result<(), StoreError> {
-        let key = row.api_key.as_ref().and_then(SealedBlob::key_id);
-        let is_unknown = key.is_some_and(|key| !self.0.keyring.ids().contains(&key));
+        let key = row.api_key.as_ref();
+        let is_unknown = key.is_some_and(|key| self.0.keyring.lacks_key_of(key));
         if self.0.database.is_shared() && is_unknown {
             warn!(install.id = %row.install, app = %row.slug, alarm = true,
                 "Left out install {}: it is sealed under a master key that is not here. \

@@ -86,10 +86,13 @@ impl Installs {
         event: Event,
         deadline: Instant,
     ) -> Result<Receipt, ReceiveError> {
-        match event {
-            Event::Install(event) => self.receive_install(slug, *event, deadline).await,
-            Event::Uninstall(event) => self.receive_uninstall(slug, event, deadline).await,
-        }
+        let receiving = async {
+            match event {
+                Event::Install(event) => self.receive_install(slug, *event, deadline).await,
+                Event::Uninstall(event) => self.receive_uninstall(slug, event, deadline).await,
+            }
+        };
+        self.database().bounded(receiving).await
     }
 
     /// Forgets install events after 90 days. That something has ended is remembered for good.

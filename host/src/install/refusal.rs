@@ -35,7 +35,9 @@ impl Installs {
         // A task of its own: the call that noticed may be cut at any moment, and table and database must not part.
         let (installs, tenant) = (self.clone(), tenant.clone());
         let revoking =
-            tokio::spawn(async move { installs.bounded(installs.revoke(&tenant)).await });
+            tokio::spawn(
+                async move { installs.database().bounded(installs.revoke(&tenant)).await },
+            );
         revoking.await.unwrap_or(Ok(false))
     }
 

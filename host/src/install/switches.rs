@@ -36,7 +36,7 @@ impl Switches {
     /// Reads it again: another host may have changed it.
     pub async fn reload(&self) -> Result<(), StoreError> {
         let _turn = self.turn.lock().await;
-        self.reload_in_turn().await
+        self.database.bounded(self.reload_in_turn()).await
     }
 
     async fn reload_in_turn(&self) -> Result<(), StoreError> {
@@ -62,13 +62,21 @@ impl Switches {
     /// Switches an app off. Answers whether it was on.
     pub async fn disable(&self, slug: &Slug) -> Result<bool, StoreError> {
         let (switches, slug) = (self.clone(), slug.clone());
-        to_its_end(async move { switches.change(&slug, Wish::Off).await }).await
+        to_its_end(async move {
+            let change = switches.change(&slug, Wish::Off);
+            switches.database.bounded(change).await
+        })
+        .await
     }
 
     /// Switches an app on. Answers whether it was off.
     pub async fn enable(&self, slug: &Slug) -> Result<bool, StoreError> {
         let (switches, slug) = (self.clone(), slug.clone());
-        to_its_end(async move { switches.change(&slug, Wish::On).await }).await
+        to_its_end(async move {
+            let change = switches.change(&slug, Wish::On);
+            switches.database.bounded(change).await
+        })
+        .await
     }
 
     async fn change(&self, slug: &Slug, wish: Wish) -> Result<bool, StoreError> {

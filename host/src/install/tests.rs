@@ -3,6 +3,7 @@
 mod following;
 mod keys;
 mod repeats;
+mod silence;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

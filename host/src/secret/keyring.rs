@@ -115,6 +115,11 @@ impl Keyring {
         self.ring.load().all().map(|key| key.id).collect()
     }
 
+    /// Whether a blob is under a key that is not here. Another host may know that key.
+    pub fn lacks_key_of(&self, blob: &SealedBlob) -> bool {
+        blob.key_id().is_some_and(|id| !self.ids().contains(&id))
+    }
+
     /// The beginning of every blob that the newest key seals.
     pub fn newest_header(&self) -> [u8; 6] {
         sealed::header(self.newest_id())

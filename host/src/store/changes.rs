@@ -4,6 +4,7 @@
 //! to. A call may be lost with its connection; whoever waits also looks by the clock.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sqlx::any::AnyConnectOptions;
@@ -55,6 +56,7 @@ pub async fn numbers(connection: &mut Connection) -> Result<Numbers, StoreError>
 pub struct Watch {
     options: AnyConnectOptions,
     pool: AnyPool,
+    connected: Arc<AtomicU64>,
     called: Arc<Notify>,
     listening: AbortHandle,
 }
@@ -62,12 +64,14 @@ pub struct Watch {
 impl Watch {
     /// Listens from now on. `address` is that of the server, with its password.
     pub(super) fn begin(options: AnyConnectOptions, address: String) -> Self {
-        let pool = watching_pool(options.clone());
+        let connected = Arc::default();
+        let pool = watching_pool(options.clone(), &connected);
         let called = Arc::new(Notify::new());
         let listening = tokio::spawn(listen(address, called.clone())).abort_handle();
         Self {
             options,
             pool,
+            connected,
             called,
             listening,
         }
@@ -80,7 +84,12 @@ impl Watch {
 
     /// Looks through another connection from now on. A connection that has gone silent stays taken, and there is one.
     pub fn reconnect(&mut self) {
-        self.pool = watching_pool(self.options.clone());
+        self.pool = watching_pool(self.options.clone(), &self.connected);
+    }
+
+    /// How often it has connected. Another connection may lead to another server, that has not heard of everything.
+    pub fn connected(&self) -> u64 {
+        self.connected.load(Ordering::Relaxed)
     }
 
     /// A connection that can only read.

@@ -4,6 +4,8 @@
 //! first: what was read in it stays true until it ends, on both, and over several hosts.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -19,6 +21,12 @@ use crate::config::DatabaseUrl;
 const READERS: u32 = 4;
 /// How long a request waits for its turn at the writer: within the 8 s that an event has.
 const TURN: Duration = Duration::from_secs(6);
+/// How long a change of a shared database may take with the wait for its turn: more than the server itself allows for a
+/// statement, so that this ends only what no answer comes to.
+const CHANGE: Duration = Duration::from_secs(12);
+/// How long a connection to a server that is given back may take to answer. One that was left in the middle of a silence
+/// never does, and would keep its place from others.
+const RELEASE: Duration = Duration::from_secs(3);
 /// How long the look at other hosts' changes waits for its connection: less than what makes its picture too old.
 const LOOK: Duration = Duration::from_secs(2);
 
@@ -117,12 +125,12 @@ impl Database {
         // Alone first: a pool tries again until its time is up, and then does not say what was wrong.
         let mut first = Connection::connect_with(&options).await.map_err(failed)?;
         check_encoding(url, &mut first).await?;
-        let writer = pool(READERS, POSTGRES_SETTINGS)
+        let writer = released_in_time(pool(READERS, POSTGRES_SETTINGS))
             .connect_with(options.clone())
             .await
             .map_err(failed)?;
         POSTGRES.run(&writer).await?;
-        let readers = pool(READERS, POSTGRES_READING)
+        let readers = released_in_time(pool(READERS, POSTGRES_READING))
             .connect_with(options)
             .await
             .map_err(failed)?;
@@ -153,6 +161,20 @@ impl Database {
                 Ok(tx)
             }
         }
+    }
+
+    /// Bounds a change that others wait for, in the database or for a turn in memory: given up when the server of a shared
+    /// database has gone silent. It may have been committed all the same; what was is then read like any change of other
+    /// hosts. Where nobody else writes it runs to its end, so that memory and file do not part.
+    pub async fn bounded<T, E: From<StoreError>>(
+        &self,
+        change: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        if !self.is_shared() {
+            return change.await;
+        }
+        let given_up = tokio::time::timeout(CHANGE, change).await;
+        given_up.unwrap_or_else(|_| Err(StoreError::Late.into()))
     }
 
     /// A connection that can only read.
@@ -222,11 +244,32 @@ async fn try_once(options: &AnyConnectOptions) -> Result<(), sqlx::Error> {
     connection.close().await
 }
 
-/// The one connection of the look at other hosts' changes, not made yet.
-pub(super) fn watching_pool(options: AnyConnectOptions) -> AnyPool {
+/// The one connection of the look at other hosts' changes, not made yet. Counts how often it is made.
+pub(super) fn watching_pool(options: AnyConnectOptions, connected: &Arc<AtomicU64>) -> AnyPool {
+    let connected = connected.clone();
     pool(1, POSTGRES_READING)
         .acquire_timeout(LOOK)
+        .after_connect(move |connection, _| {
+            let connected = connected.clone();
+            Box::pin(async move {
+                connection.execute(POSTGRES_READING).await?;
+                connected.fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            })
+        })
         .connect_lazy_with(options)
+}
+
+/// The driver waits for the answer of a connection that is given back, as long as it takes. Here it is closed.
+fn released_in_time(options: AnyPoolOptions) -> AnyPoolOptions {
+    options.after_release(|connection, _| {
+        Box::pin(async move {
+            match tokio::time::timeout(RELEASE, connection.ping()).await {
+                Ok(answered) => answered.map(|()| true),
+                Err(_) => Err(sqlx::Error::Protocol("no answer".to_owned())),
+            }
+        })
+    })
 }
 
 fn pool(connections: u32, settings: &'static str) -> AnyPoolOptions {

@@ -1,5 +1,7 @@
 //! Table `installs`: one row for each attempt to install.
 
+use std::collections::HashSet;
+
 use sqlx::Row as _;
 
 use super::database::{Connection, Row};
@@ -228,17 +230,50 @@ pub async fn with_status(
     )
 }
 
-/// Rows that were or became active and were changed after the change of that number. Only a shared database counts.
+/// The next rows that were or became active and were changed after a change, each with the number of its own change, in
+/// that order: `limit` of them, and those more that share the last one's number (as all do that never changed since
+/// changes are counted). Of the changes up to `ended_until`, those that are not active any more are left out. Only a
+/// shared database counts.
 pub async fn changed_since(
     connection: &mut Connection,
     number: i64,
-) -> Result<Vec<InstallRow>, StoreError> {
-    rows(
-        sqlx::query("select * from installs where change > $1 order by change")
-            .bind(number)
-            .fetch_all(connection)
-            .await?,
+    ended_until: i64,
+    limit: u32,
+) -> Result<Vec<(i64, InstallRow)>, StoreError> {
+    let rows = sqlx::query(
+        "select * from installs where change > $1 and (change > $2 or status = 'active')
+             and change <= (select max(change) from (
+                 select change from installs where change > $1 and (change > $2 or status = 'active')
+                 order by change limit $3) as following)
+         order by change",
     )
+    .bind(number)
+    .bind(ended_until)
+    .bind(i64::from(limit))
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| Ok((row.try_get("change")?, InstallRow::try_from(row)?)))
+        .collect()
+}
+
+/// Which attempts are active.
+pub async fn active(connection: &mut Connection) -> Result<HashSet<(InstallId, i64)>, StoreError> {
+    let rows =
+        sqlx::query("select installed_app_id, attempt from installs where status = 'active'")
+            .fetch_all(connection)
+            .await?;
+    rows.into_iter()
+        .map(|row| {
+            let install: String = row.try_get("installed_app_id")?;
+            let parsed = InstallId::parse(&install).map_err(|_| Inconsistent {
+                table: "installs",
+                column: "installed_app_id",
+                row: install,
+            })?;
+            Ok((parsed, row.try_get("attempt")?))
+        })
+        .collect()
 }
 
 /// The rows of one app in one instance that still hold a key, oldest first.

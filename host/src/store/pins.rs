@@ -25,6 +25,21 @@ pub async fn owner(connection: &mut Connection, app: &AppId) -> Result<Option<St
     Ok(row.map(|row| row.try_get("app_slug")).transpose()?)
 }
 
+/// Every pinned `app_id`, with its app.
+pub async fn all(connection: &mut Connection) -> Result<Vec<(String, AppId)>, StoreError> {
+    let rows = sqlx::query("select app_slug, app_id from app_pins")
+        .fetch_all(connection)
+        .await?;
+    rows.into_iter()
+        .map(|row| {
+            let slug: String = row.try_get("app_slug")?;
+            let app = AppId::parse(row.try_get::<String, _>("app_id")?);
+            let app = app.map_err(|_| bad_app(&slug))?;
+            Ok((slug, app))
+        })
+        .collect()
+}
+
 /// Pins an `app_id` to an app that has none. Answers whether it did.
 pub async fn pin(
     connection: &mut Connection,
@@ -54,12 +69,13 @@ pub async fn forget(connection: &mut Connection, slug: &Slug) -> Result<Option<A
 }
 
 fn parse(slug: &Slug, text: String) -> Result<AppId, StoreError> {
-    AppId::parse(text).map_err(|_| {
-        Inconsistent {
-            table: "app_pins",
-            column: "app_id",
-            row: slug.to_string(),
-        }
-        .into()
-    })
+    AppId::parse(text).map_err(|_| bad_app(slug.as_str()).into())
+}
+
+fn bad_app(slug: &str) -> Inconsistent {
+    Inconsistent {
+        table: "app_pins",
+        column: "app_id",
+        row: slug.to_owned(),
+    }
 }

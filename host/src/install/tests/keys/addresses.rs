@@ -104,3 +104,29 @@ async fn a_change_of_addresses_whose_caller_is_gone_is_done_to_its_end() {
     begun_and_left(endpoints.retire(&slug())).await;
     until(async || endpoints.older(&slug()).is_empty()).await;
 }
+
+#[tokio::test]
+async fn k4_a_host_without_the_new_key_hears_which_addresses_were_retired() {
+    let place = Place::new(TestDatabase::postgres());
+    let (old, new) = (generated(1), generated(2));
+    let slow = endpoints(&place, &[&old]).await;
+    slow.ensure(&slug()).await.unwrap();
+    let callback = EndpointKind::Callback;
+    let first = newest(&slow, callback);
+    slow.rotate(&slug()).await.unwrap();
+    let second = newest(&slow, callback);
+    rotate(&place.open(&[&new, &old]).await.unwrap()).await;
+    let works = |secret: &str| slow.matches(callback, "kyc", secret).is_some();
+    slow.reload().await.unwrap();
+    assert!(
+        works(&first) && works(&second),
+        "they are known from before"
+    );
+    let quick = endpoints(&place, &[&new, &old]).await;
+    quick.retire(&slug()).await.unwrap();
+    quick.rotate(&slug()).await.unwrap();
+    slow.reload().await.unwrap();
+    assert!(!works(&first), "it was retired");
+    assert!(works(&second), "it works on");
+    assert!(!works(&newest(&quick, callback)), "nobody can know it here");
+}
