@@ -10,7 +10,7 @@ use serde_json::json;
 use super::guard::refuse;
 use super::routes::{nothing_here, unavailable};
 use super::{AdminParts, Reports};
-use crate::install::{KeyUseError, Rotated};
+use crate::install::{KeyUseError, Rotated, WrongKeys};
 use crate::model::Slug;
 
 type SlugPath = Result<Path<String>, PathRejection>;
@@ -66,10 +66,13 @@ pub(super) async fn unpin(State(parts): State<AdminParts>, slug: SlugPath) -> Re
 pub(super) async fn rotate_keys(State(parts): State<AdminParts>) -> Response {
     match parts.installs.rotate().await {
         Ok(step) => Json(step).into_response(),
-        Err(KeyUseError::WornOut(_)) => refuse(
+        Err(WrongKeys::Use(KeyUseError::WornOut(_))) => refuse(
             StatusCode::CONFLICT,
             "The newest master key was used as often as it may be",
         ),
+        Err(error @ (WrongKeys::Wrong | WrongKeys::Other(_) | WrongKeys::Missing(_))) => {
+            refuse(StatusCode::CONFLICT, &error.to_string())
+        }
         Err(error) => unavailable(&error),
     }
 }

@@ -10,7 +10,7 @@ use tracing::{info, warn};
 use super::endpoints;
 use super::guest_store::key_place;
 use super::key_use::KeyUseError;
-use super::keys::{CHECK, CHECK_PLACE};
+use super::keys::{CHECK, CHECK_PLACE, WrongKeys, fits};
 use super::lifecycle::Installs;
 use super::task::to_its_end;
 use super::tenant::{Tenant, owner};
@@ -43,18 +43,21 @@ pub struct RotationStep {
 impl Installs {
     /// Seals up to a hundred values anew. Nothing is left to do once a step did nothing. A step that was begun is done
     /// to its end, also where nobody waits for it any more.
-    pub async fn rotate(&self) -> Result<RotationStep, KeyUseError> {
+    pub async fn rotate(&self) -> Result<RotationStep, WrongKeys> {
         let installs = self.clone();
         to_its_end(async move { installs.rotate_step().await }).await
     }
 
-    async fn rotate_step(&self) -> Result<RotationStep, KeyUseError> {
-        let (mut resealed, mut marked) = (self.reseal_small().await?, 0);
+    async fn rotate_step(&self) -> Result<RotationStep, WrongKeys> {
+        let database = self.database();
+        // On a shared database another host may know a newer key: what it sealed is not this one's to judge.
+        database.bounded(self.keys_fit()).await?;
+        let (mut resealed, mut marked) = (database.bounded(self.reseal_small()).await?, 0);
         if resealed == 0 {
-            resealed = self.reseal_data_keys().await?;
+            resealed = database.bounded(self.reseal_data_keys()).await?;
         }
         if resealed == 0 {
-            (resealed, marked) = self.reseal_installs().await?;
+            (resealed, marked) = database.bounded(self.reseal_installs()).await?;
         }
         let newest = self.0.keyring.newest_id();
         let rows = reseal::sealed(&mut *self.0.database.read().await?).await?;
@@ -71,6 +74,12 @@ impl Installs {
         })
     }
 
+    async fn keys_fit(&self) -> Result<(), WrongKeys> {
+        let mut connection = self.0.database.read().await?;
+        fits(&mut connection, &self.0.keyring).await?;
+        Ok(())
+    }
+
     /// The tables with a row or two for each key or app: all of them in one go, but no more than a batch.
     async fn reseal_small(&self) -> Result<u64, KeyUseError> {
         let keyring = &self.0.keyring;
@@ -81,21 +90,26 @@ impl Installs {
         for key in keyring.older_fingerprint_keys() {
             let is_fresh =
                 |(id, blob): &(u32, SealedBlob)| *id == key.id() && blob.key_id() == Some(newest);
-            if resealed < u64::from(BATCH) && !kept.iter().any(is_fresh) {
+            let is_elsewhere =
+                |(id, blob): &(u32, SealedBlob)| *id == key.id() && keyring.lacks_key_of(blob);
+            let is_done = kept.iter().any(is_fresh) || kept.iter().any(is_elsewhere);
+            if resealed < u64::from(BATCH) && !is_done {
                 let sealed = uses.permit()?.seal_fingerprint_key(&key);
                 fingerprint_keys::put(&mut tx, key.id(), &sealed).await?;
                 resealed += 1;
             }
         }
         let check = key_check::find(&mut tx).await?;
-        if check.is_some_and(|blob| blob.key_id() != Some(newest)) {
+        let is_old =
+            |blob: SealedBlob| blob.key_id() != Some(newest) && !keyring.lacks_key_of(&blob);
+        if check.is_some_and(is_old) {
             key_check::replace(&mut tx, &uses.permit()?.seal_value(&CHECK_PLACE, CHECK)).await?;
             resealed += 1;
         }
         let rows = endpoint_rows::list(&mut tx).await?;
-        let old = rows
-            .iter()
-            .filter(|row| row.secret.key_id() != Some(newest));
+        let old = rows.iter().filter(|row| {
+            row.secret.key_id() != Some(newest) && !keyring.lacks_key_of(&row.secret)
+        });
         for row in old {
             if resealed >= u64::from(BATCH) {
                 break;
@@ -133,6 +147,9 @@ impl Installs {
                 let Ok(install) = InstallId::parse(&install) else {
                     continue;
                 };
+                if keyring.lacks_key_of(&wrapped) {
+                    continue;
+                }
                 let place = key_place(&install);
                 let Ok(plain) = keyring.open_value(&place, &wrapped) else {
                     warn!(install.id = %install, alarm = true,
@@ -161,7 +178,8 @@ impl Installs {
         let _turn = self.0.turn.lock().await;
         let (mut resealed, mut marked) = (Vec::new(), Vec::new());
         for row in reseal::installs(&mut tx, newest, BATCH).await? {
-            let Some(old) = row.api_key.clone() else {
+            // Under a key that came to another host since the keys were checked: it opens there.
+            let Some(old) = row.api_key.clone().filter(|old| !keyring.lacks_key_of(old)) else {
                 continue;
             };
             let Ok(key) = keyring.open(&owner(&row), &old) else {

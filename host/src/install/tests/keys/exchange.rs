@@ -194,3 +194,26 @@ async fn k4_a_host_that_does_not_know_the_new_key_yet_serves_on_and_catches_up_w
     let rows = slow.list().await.unwrap();
     assert!(rows.iter().all(|row| row.status == Status::Active));
 }
+
+#[tokio::test]
+async fn k4_a_host_without_the_newest_key_rotates_nothing() {
+    let place = Place::new(TestDatabase::postgres());
+    let (old, new) = (generated(1), generated(2));
+    let slow = place.open(&[&old]).await.unwrap();
+    let quick = place.open(&[&new, &old]).await.unwrap();
+    activate(&slow, "a").await;
+    install(&slow, "b").await;
+    rotate(&quick).await;
+    let before = statuses(&quick).await;
+    let sealed = quick.key_status().await.unwrap()[0].sealed.clone();
+    for _ in 0..3 {
+        let refused = slow.rotate().await.map(|_| ()).unwrap_err().to_string();
+        let parts = ["master key k2, which is not among", "AIRLOCK_MASTER_KEYS"];
+        assert!(parts.iter().all(|part| refused.contains(part)), "{refused}");
+    }
+    assert_eq!(statuses(&quick).await, before);
+    assert_eq!(quick.key_status().await.unwrap()[0].sealed, sealed);
+    assert!(slow.live().find(&id("a")).unwrap().is_some());
+    // The new key alone is enough for everything, the check included.
+    place.open(&[&new]).await.unwrap();
+}
