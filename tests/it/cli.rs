@@ -70,6 +70,17 @@ fn exit_codes_tell_done_failed_and_not_understood() {
 }
 
 #[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let place = Place::new(&nowhere()).dud("kyc");
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = place.command(&["config", "check"]);
+    let output = command.stdout(writer).output().unwrap();
+    assert_eq!(said(&output), "");
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
 fn unknown_keys_are_refused_with_the_nearest_name() {
     let place = Place::new(&nowhere());
     let file = place.folder.path().join("airlock.toml");

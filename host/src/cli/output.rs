@@ -1,10 +1,7 @@
 //! Printing: tables for people, JSON for scripts, and errors that help.
-#![expect(
-    clippy::print_stdout,
-    reason = "the command line is what talks to standard output"
-)]
 
 use std::fmt::Write as _;
+use std::io::{ErrorKind, Write as _};
 
 use serde::Serialize;
 
@@ -13,14 +10,19 @@ const WIDTH: usize = 80;
 /// The least room that text is wrapped into: in less it can't be read.
 const MIN_ROOM: usize = 24;
 
-/// Prints a text as it is.
+/// Prints a text as it is. Whoever reads it may leave when they have seen enough, as `head` does.
 pub(super) fn text(text: &str) {
-    println!("{text}");
+    let written = writeln!(std::io::stdout().lock(), "{text}");
+    if let Err(error) = written
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        eprintln!("error: writing to standard output: {error}");
+    }
 }
 
 /// Prints a value as indented JSON.
 pub(super) fn json(value: &impl Serialize) -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string_pretty(value)?);
+    text(&serde_json::to_string_pretty(value)?);
     Ok(())
 }
 
@@ -31,12 +33,12 @@ pub(super) fn note(text: &str) {
 
 /// Prints rows under their headings, each column as wide as its longest cell. The last one is wrapped.
 pub(super) fn table(headings: &[&str], rows: &[Vec<String>]) {
-    println!("{}", table_text(headings, rows));
+    text(&table_text(headings, rows));
 }
 
 /// Prints names with their values, which are wrapped.
 pub(super) fn facts(rows: &[(&str, String)]) {
-    println!("{}", facts_text(rows));
+    text(&facts_text(rows));
 }
 
 /// Bytes for people, as `402.1 KiB`.
