@@ -28,6 +28,11 @@ impl Times {
         self.0.extend(other.0);
     }
 
+    /// Each of them, in the order in which they were noted.
+    pub fn iter(&self) -> impl Iterator<Item = Duration> {
+        self.0.iter().copied()
+    }
+
     /// How many there are.
     pub fn count(&self) -> usize {
         self.0.len()

@@ -1,4 +1,4 @@
-//! For tests: tiny guests written as core modules, and a runtime over real lower floors that serves one install.
+//! For tests: a runtime over real lower floors that serves one install of a guest written by hand.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use airlock_test_database::TestDatabase;
-use wit_component::{ComponentEncoder, StringEncoding};
+pub(super) use airlock_test_guests::{Guest, WIT, guest};
 
 use super::*;
 use crate::cloud::{CloudSettings, Transport};
@@ -22,87 +22,6 @@ pub(super) const NOW: UnixMillis = UnixMillis::new(1_776_000_000_000);
 
 /// The API key of an install, before the install's name.
 pub(super) const API_KEY: &str = "blnk_test_0123456789abcdef";
-
-/// The contract.
-pub(super) const WIT: &str = include_str!("../../../wit/app.wit");
-
-/// A guest as a core module: `handle` has the body given, with an address in `$ret` to write the answer to. It answers 200
-/// without headers and body unless the body writes otherwise.
-///
-/// An answer is five numbers from `$ret` on: status (2 bytes of the first four), address and number of the headers,
-/// address and length of the body.
-pub(super) struct Guest<'a> {
-    /// Imports, which stand before everything else.
-    pub(super) imports: &'a str,
-    /// More fields of the module.
-    pub(super) fields: &'a str,
-    /// Instructions of `handle`.
-    pub(super) handle: &'a str,
-    /// `app`, `custom-app`, or a world of the contract it is built for.
-    pub(super) world: &'a str,
-}
-
-impl Default for Guest<'_> {
-    fn default() -> Self {
-        Self {
-            imports: "",
-            fields: "",
-            handle: "",
-            world: "app",
-        }
-    }
-}
-
-impl Guest<'_> {
-    /// The component.
-    pub(super) fn component(&self) -> Vec<u8> {
-        self.component_for(WIT)
-    }
-
-    /// The component, built for another contract than this host's. Imports name their version themselves.
-    pub(super) fn component_for(&self, contract: &str) -> Vec<u8> {
-        let mut resolve = wit_parser::Resolve::default();
-        let package = resolve.push_str("app.wit", contract).unwrap();
-        let version = resolve.packages[package].name.version.clone().unwrap();
-        let text = format!(
-            r#"(module
-                {}
-                (memory (export "memory") 2)
-                (global $ret i32 (i32.const 1024))
-                (global $heap (mut i32) (i32.const 65536))
-                (data (i32.const 1024) "\c8\00\00\00")
-                {}
-                (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
-                    (global.set $heap (i32.and (i32.add (global.get $heap) (i32.const 7)) (i32.const -8)))
-                    (global.get $heap)
-                    (global.set $heap (i32.add (global.get $heap) (local.get 3))))
-                (func (export "blnk:app/portal@{version}#handle")
-                    (param i32 i32 i32 i32 i32 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
-                    (local $i i32)
-                    {}
-                    (global.get $ret)))"#,
-            self.imports, self.fields, self.handle
-        );
-        let mut module = wat::parse_str(text).unwrap();
-        let world = resolve.select_world(&[package], Some(self.world)).unwrap();
-        wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)
-            .unwrap();
-        ComponentEncoder::default()
-            .module(&module)
-            .unwrap()
-            .encode()
-            .unwrap()
-    }
-}
-
-/// A guest whose `handle` has this body.
-pub(super) fn guest(handle: &str) -> Vec<u8> {
-    Guest {
-        handle,
-        ..Guest::default()
-    }
-    .component()
-}
 
 /// Lays a package into a folder of packages.
 pub(super) fn lay(plugins: &Path, slug: &str, manifest: &str, component: &[u8]) -> PathBuf {

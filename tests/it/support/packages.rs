@@ -176,3 +176,13 @@ pub(crate) fn lay_dud(plugins: &Path, slug: &str) {
     )
     .expect("a manifest");
 }
+
+/// Lays down a package of a component, with what its manifest says beyond its name.
+pub(crate) fn lay_component(plugins: &Path, slug: &str, manifest: &str, component: &[u8]) {
+    let folder = plugins.join(slug);
+    fs::create_dir_all(folder.join("ui")).expect("a folder");
+    let named = format!("name = \"{slug}\"\nversion = \"0.1.0\"\n{manifest}");
+    fs::write(folder.join("app.toml"), named).expect("a manifest");
+    fs::write(folder.join("app.wasm"), component).expect("a component");
+    fs::write(folder.join("ui/index.html"), "<p>").expect("a page");
+}

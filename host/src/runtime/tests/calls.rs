@@ -5,7 +5,8 @@ use tokio::task::JoinSet;
 use super::*;
 
 /// Spins for a POST (whose method has four letters) and answers everything else.
-const SPINS_FOR_POST: &str = "(if (i32.eq (local.get 7) (i32.const 4)) (then (loop $l (br $l))))";
+const SPINS_FOR_POST: &str =
+    "(if (i32.eq (global.get $method_length) (i32.const 4)) (then (loop $l (br $l))))";
 
 /// Crashes while the install's id, which `context.current` tells, ends with `1`; else answers.
 const CRASHES_FOR_FIRST: Guest<'static> = Guest {

@@ -1,0 +1,2 @@
+;; Loops for ever.
+(func $handle (loop $again (br $again)))

@@ -1,0 +1,22 @@
+;; Has two tables and lets each grow to 15,000 elements, in the hope that each is counted alone.
+(core module $store
+    (table $table 1 funcref)
+    (func (export "grow")
+        (if (i32.eq (table.grow $table (ref.null func) (i32.const 14999)) (i32.const -1)) (then (unreachable)))))
+(core module $main
+    (import "a" "grow" (func $a))
+    (import "b" "grow" (func $b))
+    (memory (export "memory") 2)
+    (data (i32.const 1024) "\c8\00\00\00")
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 65536))
+    (func (export "handle")
+        (param i32 i32 i32 i32 i32 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+        (call $a)
+        (call $b)
+        (i32.const 1024)))
+(core instance $a (instantiate $store))
+(core instance $b (instantiate $store))
+(core instance $main (instantiate $main (with "a" (instance $a)) (with "b" (instance $b))))
+(alias core export $main "handle" (core func $handle))
+(alias core export $main "memory" (core memory $memory))
+(alias core export $main "realloc" (core func $realloc))

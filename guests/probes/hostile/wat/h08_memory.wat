@@ -1,0 +1,3 @@
+;; Wants 4 GiB of memory from the start.
+(memory (export "memory") 65536)
+(func $handle)

@@ -1,0 +1,2 @@
+;; Crashes on purpose.
+(func $handle (unreachable))

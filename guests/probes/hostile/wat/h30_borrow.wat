@@ -1,0 +1,35 @@
+;; Keeps what was only lent to it: the host lends nothing, so one half of this component lends to the other.
+(core module $main
+    (import "" "make" (func $make (result i32)))
+    (import "" "keep" (func $keep (param i32)))
+    (memory (export "memory") 2)
+    (data (i32.const 1024) "\c8\00\00\00")
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 65536))
+    (func (export "handle")
+        (param i32 i32 i32 i32 i32 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+        (call $keep (call $make))
+        (i32.const 1024)))
+(component $lender
+    (type $thing' (resource (rep i32)))
+    (export $thing "thing" (type $thing'))
+    (core func $new (canon resource.new $thing'))
+    (core module $main
+        (import "" "new" (func $new (param i32) (result i32)))
+        (func (export "make") (result i32) (call $new (i32.const 7))))
+    (core instance $main (instantiate $main (with "" (instance (export "new" (func $new))))))
+    (func (export "make") (result (own $thing)) (canon lift (core func $main "make"))))
+(instance $lender (instantiate $lender))
+(alias export $lender "thing" (type $thing))
+(component $keeper
+    (import "thing" (type $thing (sub resource)))
+    (core module $main (func (export "keep") (param i32)))
+    (core instance $main (instantiate $main))
+    (func (export "keep") (param "it" (borrow $thing)) (canon lift (core func $main "keep"))))
+(instance $keeper (instantiate $keeper (with "thing" (type $thing))))
+(core func $make (canon lower (func $lender "make")))
+(core func $keep (canon lower (func $keeper "keep")))
+(core instance $main
+    (instantiate $main (with "" (instance (export "make" (func $make)) (export "keep" (func $keep))))))
+(alias core export $main "handle" (core func $handle))
+(alias core export $main "memory" (core memory $memory))
+(alias core export $main "realloc" (core func $realloc))

@@ -1,0 +1,168 @@
+//! S2 and S3: how far hostile guests get beyond their CPU time and their time on the clock.
+//!
+//! A thousand calls each of a loop (H01), of bulk operations (H47) and of short calls that look idle (H51), as a histogram of
+//! the CPU time beyond the budget; then a thousand sleepers at once, as the time beyond theirs. The host's own records of
+//! the calls are what is counted.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a bench ends by a panic, and prints its figures"
+)]
+
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "the tests' harness, of which a bench needs a part"
+)]
+#[path = "../it"]
+mod it {
+    pub(crate) mod support;
+}
+
+use std::time::Duration;
+
+use airlock_cloud_sim::{CloudSim, Options};
+use airlock_test_guests::Probe;
+use airlock_tests::measure::{Times, heading, line, shown};
+use futures_util::future::join_all;
+use serde_json::Value;
+
+use it::support::packages::lay_component;
+use it::support::{Place, Portal, ProcessHost};
+
+/// Guests whose CPU time ends them.
+const BUSY: [&str; 3] = ["h01_loop", "h47_fill", "h51_short_calls"];
+/// Their budget, far below the default to save time: what comes on top does not depend on it.
+const BUDGET: Duration = Duration::from_millis(20);
+/// An app that fails five times in a minute is shut, so that many copies fail four times each.
+const COPIES: usize = 250;
+const CALLS: usize = 4;
+/// Sleepers at once, and their time.
+const SLEEPERS: usize = 1_000;
+const WALL: Duration = Duration::from_secs(1);
+/// S2: two ticks at p99, and never more than this. S3: this much at p99.
+const MOST_TICKS: Duration = Duration::from_millis(2);
+const MOST_CPU: Duration = Duration::from_millis(50);
+const MOST_WALL: Duration = Duration::from_millis(50);
+
+fn slug(name: &str, copy: usize) -> String {
+    format!("{}-{copy}", name.split('_').next().unwrap())
+}
+
+/// Lays down so many copies of a guest.
+fn lay(place: &Place, probe: &Probe, copies: usize, manifest: &str) {
+    let component = probe.component();
+    for copy in 0..copies {
+        let slug = slug(&probe.name, copy);
+        lay_component(&place.plugins(), &slug, manifest, &component);
+    }
+}
+
+async fn open(host: &ProcessHost, sim: &CloudSim, slug: &str) -> Portal {
+    let app_id = host.register(sim, slug).await;
+    let install = sim.install(&app_id, &["data:read"]).await.unwrap();
+    let address = sim.launch(&install.installed_app_id).await.unwrap();
+    Portal::open(&host.http, &address).await
+}
+
+/// What the calls of a guest's copies used, by their records: those that ended so.
+fn used(place: &Place, name: &str, outcome: &str, figure: &str) -> Times {
+    let beginning = format!("{}-", name.split('_').next().unwrap());
+    let mut times = Times::default();
+    for text in place.log_text().lines() {
+        let Ok(record) = serde_json::from_str::<Value>(text) else {
+            continue;
+        };
+        let ours = record["app"]
+            .as_str()
+            .is_some_and(|app| app.starts_with(&beginning));
+        if ours && record["outcome"] == outcome {
+            times.add(Duration::from_micros(record[figure].as_u64().unwrap()));
+        }
+    }
+    times
+}
+
+/// What went beyond a limit.
+fn beyond(times: &Times, limit: Duration) -> Times {
+    let mut beyond = Times::default();
+    for time in times.iter() {
+        beyond.add(time.saturating_sub(limit));
+    }
+    beyond
+}
+
+fn histogram(times: &Times) {
+    let edges = [1, 2, 3, 5, 10, 20, 50, u64::MAX].map(Duration::from_millis);
+    let mut from = Duration::ZERO;
+    for edge in edges {
+        let count = times
+            .iter()
+            .filter(|time| (from..edge).contains(time))
+            .count();
+        if count > 0 {
+            let to = if edge == edges[7] {
+                "more".to_owned()
+            } else {
+                shown(edge)
+            };
+            println!(
+                "    {:>9} to {to:<9} {count:>5}  {}",
+                shown(from),
+                "#".repeat(count.div_ceil(20))
+            );
+        }
+        from = edge;
+    }
+}
+
+fn verdict(goal: &str, holds: bool) {
+    println!("    {goal}: {}", if holds { "held" } else { "NOT held" });
+}
+
+async fn measure() {
+    let sim = CloudSim::start(Options::default()).await.unwrap();
+    let place = Place::new(&sim.api_url())
+        .set("AIRLOCK_LOG__FORMAT", "json")
+        .set("AIRLOCK_LIMITS__RUNNING", "1024")
+        .set("AIRLOCK_LIMITS__WAITING", "2048");
+    let probes = airlock_test_guests::probes();
+    let probe = |name: &str| probes.iter().find(|probe| probe.name == name).expect(name);
+    let cpu = format!("[limits]\ncpu_ms = {}", BUDGET.as_millis());
+    for name in BUSY {
+        lay(&place, probe(name), COPIES, &cpu);
+    }
+    let wall = format!("[limits]\nwall_ms = {}", WALL.as_millis());
+    lay(&place, probe("h26_sleep"), 1, &wall);
+    let host = place.serve().await;
+
+    for name in BUSY {
+        for copy in 0..COPIES {
+            let portal = open(&host, &sim, &slug(name, copy)).await;
+            for _ in 0..CALLS {
+                assert_eq!(portal.get("call").await.status, 504);
+            }
+        }
+        let over = beyond(&used(&place, name, "cpu", "cpu_us"), BUDGET);
+        line(&format!("CPU time beyond the budget, {name}"), &over);
+        histogram(&over);
+        let held = over.percentile(99.0) <= MOST_TICKS && over.percentile(100.0) <= MOST_CPU;
+        verdict("S2, p99 within 2 ticks (2 ms) and no more than 50 ms", held);
+    }
+
+    let portal = open(&host, &sim, &slug("h26_sleep", 0)).await;
+    let calls = (0..SLEEPERS).map(|_| portal.get("sleep"));
+    join_all(calls.collect::<Vec<_>>()).await;
+    let over = beyond(&used(&place, "h26_sleep", "wall", "wall_us"), WALL);
+    line("time beyond the limit, sleepers", &over);
+    verdict("S3, p99 within 50 ms", over.percentile(99.0) <= MOST_WALL);
+    assert!(host.stop().success());
+}
+
+fn main() {
+    heading("What hostile guests use beyond their limits");
+    tokio::runtime::Runtime::new().unwrap().block_on(measure());
+}
