@@ -12,6 +12,8 @@ use super::outbound::Reference;
 
 /// Largest body of one Cloud call in bytes.
 const MAX_BODY: usize = 1024 * 1024;
+/// Lists and objects within each other in it: what reads it at the other end may go one step deeper for each (H21).
+const MAX_DEPTH: usize = 64;
 
 /// A JSON object of a guest.
 #[derive(Debug, Default)]
@@ -20,11 +22,7 @@ pub(super) struct Object(BTreeMap<String, Box<RawValue>>);
 impl Object {
     /// Parses an object. `instance_id` is the host's own and refused.
     pub(super) fn parse(text: &str) -> Result<Self, CloudError> {
-        if text.len() > MAX_BODY {
-            return Err(CloudError::invalid(format!(
-                "the JSON is longer than {MAX_BODY} bytes"
-            )));
-        }
+        check_extent(text)?;
         let fields: BTreeMap<String, Box<RawValue>> = serde_json::from_str(text)
             .map_err(|error| CloudError::invalid(format!("a JSON object was expected: {error}")))?;
         // Core folds the case of names as Unicode does, where `ſ` is an `s`; every documented name is ASCII.
@@ -161,18 +159,46 @@ fn undeclared(key: &str) -> CloudError {
     ))
 }
 
-/// A JSON text of any kind, as it was written.
-pub(super) fn any(text: &str) -> Result<Box<RawValue>, CloudError> {
+/// Checks the length and the depth of a JSON text.
+fn check_extent(text: &str) -> Result<(), CloudError> {
     if text.len() > MAX_BODY {
         return Err(CloudError::invalid(format!(
             "the JSON is longer than {MAX_BODY} bytes"
         )));
     }
+    if is_too_deep(text) {
+        return Err(CloudError::invalid(format!(
+            "the JSON is nested more than {MAX_DEPTH} deep"
+        )));
+    }
+    Ok(())
+}
+
+/// Counts brackets outside of texts. Whether each is closed by its own kind is for the parser to say.
+fn is_too_deep(text: &str) -> bool {
+    let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
+    text.bytes().any(|byte| {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'[' | b'{' if !quoted => depth += 1,
+            b']' | b'}' if !quoted => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth > MAX_DEPTH
+    })
+}
+
+/// A JSON text of any kind, as it was written.
+pub(super) fn any(text: &str) -> Result<Box<RawValue>, CloudError> {
+    check_extent(text)?;
     serde_json::from_str(text).map_err(|error| CloudError::invalid(format!("not JSON: {error}")))
 }
 
 /// The array of the Filters API.
 pub(super) fn filters(text: &str) -> Result<String, CloudError> {
+    check_extent(text)?;
     let filters: Vec<Object> = serde_json::from_str::<Vec<&RawValue>>(text)
         .map_err(|error| {
             CloudError::invalid(format!("filters must be an array of objects: {error}"))
@@ -195,6 +221,22 @@ mod tests {
     fn amounts_beyond_machine_numbers_are_passed_on_as_written() {
         let text = r#"{"precise_amount":123456789012345678901234567890}"#;
         assert_eq!(Object::parse(text).unwrap().to_text(), text);
+    }
+
+    #[test]
+    fn h21_json_is_nested_at_most_64_deep_and_brackets_in_texts_do_not_count() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        let field = |depth: usize| format!(r#"{{"a":{}}}"#, nested(depth));
+        assert!(any(&nested(64)).is_ok());
+        assert!(any(&nested(65)).is_err());
+        assert!(Object::parse(&field(63)).is_ok());
+        assert!(Object::parse(&field(64)).is_err());
+        assert!(filters(&format!("[{}]", field(62))).is_ok());
+        assert!(filters(&format!("[{}]", field(63))).is_err());
+        let text = format!(r#"{{"a":"\"{}"}}"#, "[{".repeat(1000));
+        assert!(Object::parse(&text).is_ok());
+        // Side by side is not within each other.
+        assert!(any(&format!("[{}1]", "[],".repeat(1000))).is_ok());
     }
 
     #[test]
