@@ -350,6 +350,7 @@ fn classified_by_text(error: &wasmtime::Error) -> CallFailure {
         "utf-8",
         "utf8",
         "utf-16",
+        "surrogate",
         "out of bounds",
         "discriminant",
         "not aligned",
