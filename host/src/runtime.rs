@@ -83,7 +83,7 @@ pub use plugin::{LoadError, Plugin};
 pub use quarantine::Shut;
 pub use registry::{App, AppStatus, Registry};
 
-use engine::{Engine, EngineSettings};
+use engine::{Allocation, Engine, EngineSettings};
 use guest::{Answer, Ask};
 use host::CallState;
 use load::CompiledCache;
@@ -110,6 +110,8 @@ pub struct RuntimeSettings {
     pub apps: BTreeMap<Slug, AppOverrides>,
     /// Calls of all apps that run at the same time.
     pub concurrent_calls: u32,
+    /// Where the memories of calls come from.
+    pub allocation: Allocation,
     /// Threads that guests run on; none means one less than the machine has cores, at least one. With zero, guests run on
     /// the threads of the async runtime that [`Runtime::new`] is called in: for measuring, never for a front door.
     pub guest_threads: Option<usize>,
@@ -133,6 +135,7 @@ impl Default for RuntimeSettings {
             limits: Limits::default(),
             apps: BTreeMap::new(),
             concurrent_calls: EngineSettings::default().concurrent_calls,
+            allocation: Allocation::default(),
             guest_threads: None,
             compiler: Compiler::InProcess,
             cache: None,
@@ -174,6 +177,8 @@ struct Inner {
     look_turns: LookTurns,
     /// What the operator switched off by a command.
     switched_off: ArcSwap<BTreeSet<Slug>>,
+    #[cfg(test)]
+    fail_point: Arc<host::FailPoint>,
 }
 
 impl Inner {
@@ -196,6 +201,7 @@ impl Runtime {
     /// Builds the engine, the linker and the guests' threads. No package is loaded yet.
     pub fn new(settings: RuntimeSettings, services: Services) -> anyhow::Result<Self> {
         let engine = Engine::new(&EngineSettings {
+            allocation: settings.allocation,
             max_memory_bytes: settings.max_memory_bytes(),
             concurrent_calls: settings.concurrent_calls,
         })?;
@@ -219,6 +225,8 @@ impl Runtime {
             seen: Mutex::default(),
             look_turns: LookTurns::default(),
             switched_off: ArcSwap::default(),
+            #[cfg(test)]
+            fail_point: Arc::default(),
         })))
     }
 

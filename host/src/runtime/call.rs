@@ -188,6 +188,8 @@ fn bind(
         call_id,
         now: runtime.services.clock.now(),
         store: runtime.services.guest_store.clone(),
+        #[cfg(test)]
+        fail_point: Arc::clone(&runtime.fail_point),
     }
 }
 

@@ -47,6 +47,7 @@ impl Trial {
     /// Compiles, links and starts a package's component under what the operator set for its app.
     async fn of(package: Arc<Package>, settings: &RuntimeSettings) -> anyhow::Result<Self> {
         let engine = Engine::new(&EngineSettings {
+            allocation: settings.allocation,
             max_memory_bytes: settings.max_memory_bytes(),
             concurrent_calls: 1,
         })?;

@@ -22,9 +22,21 @@ use super::meter::SliceOver;
 /// How often the epoch advances, and so the length of a slice.
 pub const TICK: Duration = Duration::from_millis(1);
 
-/// How large the pool is.
+/// Where the memories, tables and stacks of instances come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Allocation {
+    /// From a pool that is reserved once; where the system does not give that many addresses, as [`Self::OnDemand`].
+    #[default]
+    Pooled,
+    /// From the system, for each call anew.
+    OnDemand,
+}
+
+/// Where instances live, and how many at once.
 #[derive(Debug, Clone)]
 pub struct EngineSettings {
+    /// Where the memories, tables and stacks of instances come from.
+    pub allocation: Allocation,
     /// The highest memory ceiling of any app, in bytes.
     pub max_memory_bytes: usize,
     /// Calls of all apps that run at the same time. Each may need several memories, and each memory of the pool
@@ -35,6 +47,7 @@ pub struct EngineSettings {
 impl Default for EngineSettings {
     fn default() -> Self {
         Self {
+            allocation: Allocation::default(),
             max_memory_bytes: 64 * MIB,
             concurrent_calls: 256,
         }
@@ -68,16 +81,14 @@ pub struct Engine {
 impl Engine {
     /// Configures the engine and starts its clock on a thread of its own, which ends with the last clone.
     pub fn new(settings: &EngineSettings) -> anyhow::Result<Self> {
-        let engine = match build(&pooled(settings)) {
-            Ok(engine) => engine,
-            Err(error) => {
-                tracing::warn!(
-                    error = %error,
-                    "Cannot reserve addresses for pooled instances: each call allocates its own, which is slower"
-                );
-                build(&hardened())
-                    .map_err(|error| anyhow!("configuring the Wasm engine: {error:#}"))?
-            }
+        let pool = match settings.allocation {
+            Allocation::Pooled => pool_or_warning(settings),
+            Allocation::OnDemand => None,
+        };
+        let engine = match pool {
+            Some(engine) => engine,
+            None => build(&hardened())
+                .map_err(|error| anyhow!("configuring the Wasm engine: {error:#}"))?,
         };
         if !open_page_list() {
             tracing::info!(
@@ -133,6 +144,17 @@ impl Engine {
         });
         store
     }
+}
+
+fn pool_or_warning(settings: &EngineSettings) -> Option<wasmtime::Engine> {
+    build(&pooled(settings))
+        .inspect_err(|error| {
+            tracing::warn!(
+                error = %error,
+                "Cannot reserve addresses for pooled instances: each call allocates its own, which is slower"
+            );
+        })
+        .ok()
 }
 
 fn build(config: &Config) -> wasmtime::Result<wasmtime::Engine> {

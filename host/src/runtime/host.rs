@@ -31,6 +31,8 @@ mod connections;
 mod context;
 mod convert;
 mod data;
+#[cfg(test)]
+mod fail_point;
 mod jobs;
 mod ledger;
 mod log;
@@ -38,6 +40,9 @@ mod store;
 mod wasi;
 
 pub(crate) use wasi::INTERFACES as WASI_INTERFACES;
+
+#[cfg(test)]
+pub(crate) use fail_point::FailPoint;
 
 #[cfg(test)]
 mod tests;
@@ -83,6 +88,9 @@ pub(crate) struct Binding {
     pub(crate) cloud: InstanceCloud,
     /// The install's own records.
     pub(crate) store: GuestStore,
+    /// Where tests make host functions panic.
+    #[cfg(test)]
+    pub(crate) fail_point: Arc<FailPoint>,
 }
 
 /// The parts of a call's state that its limits decide.
@@ -181,11 +189,15 @@ impl<'a> Gate<'a> {
             return Err(Stop::HostCalls.into());
         }
         match self.binding {
-            Some(binding) => Ok(Entered {
-                binding,
-                meter: self.meter,
-                begun: Instant::now(),
-            }),
+            Some(binding) => {
+                #[cfg(test)]
+                binding.fail_point.reach(interface);
+                Ok(Entered {
+                    binding,
+                    meter: self.meter,
+                    begun: Instant::now(),
+                })
+            }
             None => Err(NobodyToServe(interface).into()),
         }
     }

@@ -6,6 +6,8 @@ use super::testing::*;
 use super::*;
 
 mod calls;
+mod left_behind;
+mod panics;
 
 #[tokio::test]
 async fn an_honest_guest_answers() {
@@ -222,22 +224,6 @@ async fn h26_a_call_ends_with_its_time_on_the_clock() {
         (CallFailure::Wall, 504)
     );
     assert!((100_000..5_000_000).contains(&report.wall_us), "{report:?}");
-}
-
-#[tokio::test]
-async fn h39_every_call_begins_with_a_fresh_store() {
-    let world = World::new(&[]).await;
-    let counting = Guest {
-        fields: "(global $count (mut i32) (i32.const 200))",
-        handle: "(global.set $count (i32.add (global.get $count) (i32.const 1))) \
-                 (i32.store (global.get $ret) (i32.add (global.get $count) (i32.load8_u (i32.const 5000)))) \
-                 (i32.store8 (i32.const 5000) (i32.const 7))",
-        ..Guest::default()
-    };
-    world.load("", &counting.component()).await;
-    for _ in 0..3 {
-        assert_eq!(world.call("GET").await.0.unwrap().status, 201);
-    }
 }
 
 #[tokio::test]

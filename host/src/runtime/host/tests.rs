@@ -56,6 +56,7 @@ impl Call {
             now: NOW,
             cloud: services.cloud.bind(Tenant::clone(&world.install), policy),
             store: services.guest_store.clone(),
+            fail_point: Arc::default(),
         };
         Self {
             world,
