@@ -23,6 +23,7 @@ mod exchange;
 mod faults;
 mod headers;
 mod hooks;
+mod hostile_guests;
 mod hostile_http;
 mod kill_keeps;
 mod kill_rounds;

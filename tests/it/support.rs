@@ -1,5 +1,6 @@
 //! What the tests stand on: hosts in this process and as programs, clients as values, packages, and the wire to Cloud.
 
+pub(crate) mod catalogue;
 pub(crate) mod clients;
 mod clock;
 pub(crate) mod database;

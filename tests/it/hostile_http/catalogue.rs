@@ -1,8 +1,6 @@
 //! The fifty cases, each with the tests that show it. A test checks that every one of them is there.
 
-use std::fs;
-
-use crate::support::packages::root;
+use crate::support::catalogue::assert_shown;
 
 /// What a request does, and below it where it is shown: a file of the project, and a test in it. No address of the
 /// program panics, so the route that does (I48) exists in its test alone.
@@ -124,78 +122,7 @@ I50 upgrades, expectations, trailers
     tests/it/hostile_http/framing.rs: i50_upgrades_tunnels_expectations_and_trailers_are_refused
 ";
 
-/// A case: its id, what it does, and files with tests.
-type Case = (
-    &'static str,
-    &'static str,
-    Vec<(&'static str, &'static str)>,
-);
-
-/// The table, read.
-fn cases() -> Vec<Case> {
-    let mut cases: Vec<Case> = Vec::new();
-    for line in CATALOGUE.lines() {
-        if let Some(shown) = line.strip_prefix("    ") {
-            let (file, test) = shown.split_once(": ").expect("a file and a test");
-            cases.last_mut().expect("a case above").2.push((file, test));
-        } else {
-            let (id, request) = line.split_once(' ').expect("an id and a request");
-            cases.push((id, request, Vec::new()));
-        }
-    }
-    cases
-}
-
 #[test]
 fn every_case_of_the_catalogue_is_shown_by_a_test_that_exists() {
-    let cases = cases();
-    assert_eq!(cases.len(), 50);
-    for (number, (id, request, shown)) in (1..).zip(cases) {
-        assert_eq!(id, format!("I{number:02}"), "{request}");
-        assert!(!shown.is_empty(), "{id} is shown nowhere: {request}");
-        for (file, test) in shown {
-            let text = fs::read_to_string(root().join(file))
-                .unwrap_or_else(|error| panic!("{id}: {file}: {error}"));
-            assert!(is_test(&text, test), "{id}: {file} has no test {test}");
-        }
-    }
-}
-
-/// Whether a file has a test of that name which is run: on both databases, or with an attribute above it that does not
-/// ignore it.
-fn is_test(text: &str, name: &str) -> bool {
-    if text.contains(&format!("\ntest(\"{name}\"")) {
-        return true;
-    }
-    let Some((before, _)) = text.split_once(&format!("fn {name}(")) else {
-        return false;
-    };
-    let both = text
-        .split("on_both!(")
-        .nth(1)
-        .and_then(|rest| rest.split(");").next());
-    if both.is_some_and(|names| names.split(',').any(|listed| listed.trim() == name)) {
-        return true;
-    }
-    let above = before.rsplit("\n\n").next().unwrap_or_default();
-    above.contains("test") && above.contains("#[") && !above.contains("#[ignore")
-}
-
-#[test]
-fn a_test_that_is_gone_or_never_run_is_noticed() {
-    assert!(is_test("\n\n#[tokio::test]\nasync fn a() {}", "a"));
-    assert!(is_test("\ntest(\"a b\", async () => {", "a b"));
-    assert!(is_test(
-        "on_both!(\n    b,\n    a,\n);\n\nasync fn a(d: D) {}",
-        "a"
-    ));
-    for text in [
-        "",
-        "on_both!(b);\n\nasync fn a(d: D) {}",
-        "\n\nfn a() {}",
-        "\n\n#[test]\n#[ignore]\nfn a() {}",
-        "\n\n#[test]\nfn ab() {}",
-    ] {
-        assert!(!is_test(text, "a"), "{text:?}");
-    }
+    assert_shown('I', 50, CATALOGUE);
 }
