@@ -4,6 +4,8 @@
 //! nothing is sealed by the keyring itself: a [`UsePermit`] is, each is good for one use, and there are only as many
 //! as were noted as used beforehand ([`Keyring::grant`]).
 
+mod permit;
+
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -14,10 +16,11 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+pub use permit::{UseBatch, UsePermit};
+
 use super::api_key::ApiKey;
 use super::list::{InvalidKeyList, SecretList};
 use super::purpose::{Purpose, derive};
-use super::random_bytes;
 use super::sealed::{self, CanNotOpen, KeyOwner, SealedBlob};
 
 struct MasterKey {
@@ -318,100 +321,6 @@ impl fmt::Debug for Keyring {
             "Keyring(newest k{}, {older} older, [redacted])",
             self.newest_id()
         )
-    }
-}
-
-/// Counted uses of the newest master key, taken together. What is not used goes back on drop. They stay good when the
-/// keys are exchanged.
-#[must_use = "the uses are taken"]
-pub struct UseBatch {
-    ring: Arc<Ring>,
-    left: u64,
-}
-
-impl UseBatch {
-    /// One of them.
-    pub fn permit(&mut self) -> Result<UsePermit, NoneGranted> {
-        self.left = self.left.checked_sub(1).ok_or(NoneGranted)?;
-        Ok(UsePermit(self.ring.clone()))
-    }
-}
-
-impl Drop for UseBatch {
-    fn drop(&mut self) {
-        let granted = &self.ring.newest.granted;
-        granted.fetch_add(self.left, Ordering::AcqRel);
-    }
-}
-
-impl fmt::Debug for UseBatch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (left, id) = (self.left, self.ring.newest.id);
-        write!(f, "UseBatch({left} of k{id}, [redacted])")
-    }
-}
-
-/// One use of the newest master key, counted before it was given out. Each method takes it.
-///
-/// ```compile_fail
-/// # use airlock_host::secret::UsePermit;
-/// fn twice(permit: UsePermit) {
-///     let _ = permit.fingerprint(b"one");
-///     let _ = permit.fingerprint(b"two");
-/// }
-/// ```
-///
-/// ```
-/// # use airlock_host::secret::UsePermit;
-/// fn once(permit: UsePermit) {
-///     let _ = permit.fingerprint(b"one");
-/// }
-/// ```
-#[must_use = "the use is counted"]
-pub struct UsePermit(Arc<Ring>);
-
-impl UsePermit {
-    /// Seals an API key to the row that owns it.
-    pub fn seal(self, owner: &KeyOwner<'_>, key: &ApiKey) -> SealedBlob {
-        self.seal_fields(&owner.fields(), key.plain())
-    }
-
-    /// Seals any other value under a list of fields that name its place, outermost first (table, column, row …).
-    pub fn seal_value(self, place: &[&str], plain: &[u8]) -> SealedBlob {
-        self.seal_fields(&owned(place), plain)
-    }
-
-    /// Makes a data key and its wrapped form for the given place.
-    pub fn make_data_key(self, place: &[&str]) -> (DataKey, SealedBlob) {
-        let key = Zeroizing::new(random_bytes::<32>());
-        let wrapped = self.seal_value(place, key.as_ref());
-        (DataKey(key), wrapped)
-    }
-
-    /// Seals the fingerprint key of another master key, so that it can go.
-    pub fn seal_fingerprint_key(self, key: &FingerprintKey) -> SealedBlob {
-        self.seal_value(&fingerprint_place(&key.id.to_string()), key.key.as_ref())
-    }
-
-    /// The fingerprint of some bytes (HMAC-SHA-256), behind the key's id so that it stays comparable after a rotation:
-    /// `kid (u32, big endian) | mac (32 bytes)`.
-    pub fn fingerprint(self, bytes: &[u8]) -> Vec<u8> {
-        fingerprint_with(self.0.newest.id, &self.0.newest.fingerprint, bytes)
-    }
-
-    /// The fingerprint of an API key.
-    pub fn fingerprint_key(self, key: &ApiKey) -> Vec<u8> {
-        self.fingerprint(key.plain())
-    }
-
-    fn seal_fields(self, fields: &[Vec<u8>], plain: &[u8]) -> SealedBlob {
-        sealed::seal(&self.0.newest.encryption, self.0.newest.id, fields, plain)
-    }
-}
-
-impl fmt::Debug for UsePermit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "UsePermit(k{}, [redacted])", self.0.newest.id)
     }
 }
 
