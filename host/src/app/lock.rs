@@ -48,6 +48,7 @@ impl HostLock {
             DatabaseUrl::Postgres(_) => None,
             DatabaseUrl::Sqlite(path) if !beside(path).parent().is_some_and(Path::is_dir) => None,
             DatabaseUrl::Sqlite(path) => {
+                make(path)?;
                 let Some(file) = lock(&beside(path))? else {
                     anyhow::bail!(
                         "another host is using the database {}; try: stop it, or set another database.url",
@@ -120,6 +121,37 @@ fn lock(path: &Path) -> anyhow::Result<Option<File>> {
     Ok(None)
 }
 
+/// Makes a database file that is not there yet, so that a link to it has an end. One that has a second name is refused:
+/// another host could open it by that name and would lock something else.
+fn make(database: &Path) -> anyhow::Result<()> {
+    // One that is there is not opened: on closing it, SQLite's own locks of this process would be gone (POSIX locks).
+    match std::fs::metadata(database) {
+        Ok(found) => only_name(database, &found),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => open_private(database)
+            .map(drop)
+            .with_context(|| format!("making the database {}", database.display())),
+        // What else is wrong with it, opening it tells.
+        Err(_) => Ok(()),
+    }
+}
+
+#[cfg(unix)]
+fn only_name(database: &Path, found: &std::fs::Metadata) -> anyhow::Result<()> {
+    let names = std::os::unix::fs::MetadataExt::nlink(found);
+    anyhow::ensure!(
+        names <= 1 || !found.is_file(),
+        "the database {} has {names} names (hard links), so another host could use it unseen; \
+         try: remove the other names, or copy the file",
+        database.display()
+    );
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn only_name(_: &Path, _: &std::fs::Metadata) -> anyhow::Result<()> {
+    Ok(())
+}
+
 /// Where the lock of a database file lies: beside the file itself, however its name leads there.
 fn beside(database: &Path) -> PathBuf {
     let mut name = real(database).into_os_string();
@@ -127,7 +159,7 @@ fn beside(database: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// The path without links; of a file that is not there yet, the folder's.
+/// The path without links; of a file that can't be there, the folder's.
 fn real(path: &Path) -> PathBuf {
     if let Ok(real) = path.canonicalize() {
         return real;
@@ -158,6 +190,38 @@ fn open_private(path: &Path) -> std::io::Result<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Two folders of state whose database is one file, each by its own name. Answers why the second host is refused.
+    fn refused(second_name: impl FnOnce(&Path, &Path)) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let [first, second] = ["first", "second"].map(|name| folder.path().join(name));
+        for folder in [&first, &second] {
+            std::fs::create_dir(folder).unwrap();
+        }
+        let (file, other) = (first.join("airlock.db"), second.join("other.db"));
+        second_name(&file, &other);
+        let take = |folder, file: &Path| HostLock::take(folder, &DatabaseUrl::Sqlite(file.into()));
+        // By the second name first: what it leads to may not be there yet.
+        let _held = take(&second, &other);
+        take(&first, &file).unwrap_err().to_string()
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_database_is_locked_by_whatever_name_it_is_opened() {
+        use std::os::unix::fs::symlink;
+        let error = refused(|file, other| symlink(file, other).unwrap());
+        assert!(
+            error.contains("another host is using the database"),
+            "{error}"
+        );
+        let error = refused(|file, other| {
+            std::fs::write(file, "").unwrap();
+            std::fs::hard_link(file, other).unwrap();
+        });
+        assert!(error.contains("has 2 names (hard links)"), "{error}");
+        assert!(error.contains("try: "), "{error}");
+    }
 
     #[test]
     fn a_second_host_is_refused_and_the_first_one_is_found() {
