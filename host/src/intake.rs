@@ -256,22 +256,16 @@ impl Intake {
         }
     }
 
-    /// Gives work back that the database did not let us end. Should it not answer for long, the lease ends by itself.
+    /// Sets work to another try that the database did not let us end. Should it not answer for long, the lease ends by
+    /// itself.
     async fn give_back(&self, work: &Work) {
         for _ in 0..GIVING_BACK {
             // Whoever spins here helps nobody.
             tokio::time::sleep(Duration::from_secs(1)).await;
-            if self.release(work).await.is_ok() {
+            if self.retry(work, "the database failed").await.is_ok() {
                 break;
             }
         }
-    }
-
-    async fn release(&self, work: &Work) -> Result<(), StoreError> {
-        let mut tx = self.0.parts.installs.database().write().await?;
-        outbox::release(&mut tx, &self.0.host, work).await?;
-        tx.commit().await?;
-        Ok(())
     }
 
     async fn finish(&self, work: &Work) -> Result<(), StoreError> {

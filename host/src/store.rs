@@ -16,6 +16,7 @@ pub mod fingerprint_keys;
 pub mod guest_store;
 pub mod installs;
 pub mod key_check;
+pub mod key_numbers;
 pub mod key_usage;
 pub mod launches;
 pub mod outbox;

@@ -104,3 +104,45 @@ async fn a_guest_hears_of_its_install_also_when_the_key_was_refused_in_between()
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_hears_of_its_install_also_when_the_key_did_not_open_in_between() {
+    let host = host("later").await;
+    let install = host.install("hooks", &["data:read"]).await;
+    let (database, id) = (database(&host).await, &install.installed_app_id);
+    host.until_status(id, "active").await;
+    let before = tries(&database, id).await.expect("it is owed");
+    let set = async |status| {
+        let mut tx = database.write().await.unwrap();
+        let update = sqlx::query("update installs set status = $1 where installed_app_id = $2");
+        let done = update.bind(status).bind(id).execute(&mut *tx).await;
+        assert_eq!(done.unwrap().rows_affected(), 1);
+        tx.commit().await.unwrap();
+    };
+    // As a host finds it whose master key is missing.
+    set("key_unreadable").await;
+    let cloud = host.cloud("hooks").await;
+    let later = async || {
+        host.clock.advance(Duration::from_mins(15));
+        let event = other(&install, "other").uninstall();
+        cloud.event(&event).await.expect(200);
+    };
+    poll::until("it was due again, and is still owed", async || {
+        later().await;
+        let now = tries(&database, id).await.expect("it is owed");
+        (now > before + 1).then_some(())
+    })
+    .await;
+    set("active").await;
+    let again = host.open(&install).await;
+    again
+        .post("listen", &serde_json::json!({}))
+        .await
+        .expect(204);
+    poll::until("it has heard", async || {
+        later().await;
+        let heard = host.open(&install).await.get("heard").await.expect(200);
+        (heard.json() == true).then_some(())
+    })
+    .await;
+}

@@ -18,7 +18,7 @@ use crate::store::installs::InstallRow;
 use crate::store::reseal::{self, KeyRows};
 use crate::store::{
     Connection, Database, StoreError, endpoints as endpoint_rows, fingerprint_keys, key_check,
-    key_usage,
+    key_numbers, key_usage,
 };
 
 /// The text whose sealed form tells a wrong master key.
@@ -48,6 +48,12 @@ pub enum WrongKeys {
          try: in AIRLOCK_MASTER_KEYS, the k{0} that they were sealed with"
     )]
     Other(u32),
+    /// The number of a key stands for another key.
+    #[error(
+        "master key k{0} is another key than the k{0} that this database knows: a second host may have it, or an earlier start; \
+         try: that key, or give yours another number"
+    )]
+    Taken(u32),
     /// Rows still need keys that are not there.
     #[error(
         "{0}; try: add the missing key to the end of AIRLOCK_MASTER_KEYS, start, and then: airlock keys rotate"
@@ -69,6 +75,7 @@ pub(super) async fn check(
     uses: &KeyUse,
 ) -> Result<(), WrongKeys> {
     let stored = fits(&mut *database.read().await?, keyring).await?;
+    take_number(database, keyring).await?;
     if !stored {
         let (mut tx, mut batch) = uses.begin(1).await?;
         // Another host may have been quicker; then its key must fit.
@@ -78,6 +85,27 @@ pub(super) async fn check(
             key_check::insert(&mut tx, &blob).await?;
             tx.commit().await?;
         }
+    }
+    Ok(())
+}
+
+/// Notes which key the number of the newest stands for, before anything is sealed under it. Of two hosts that come with
+/// two keys of one number, the second one is refused.
+pub(super) async fn take_number(database: &Database, keyring: &Keyring) -> Result<(), WrongKeys> {
+    let marks = keyring.marks();
+    let Some((id, mark)) = marks.first() else {
+        return Ok(());
+    };
+    let is_taken = |taken: Vec<(u32, Vec<u8>)>| taken.iter().any(|(number, _)| number == id);
+    if is_taken(key_numbers::list(&mut *database.read().await?).await?) {
+        return Ok(());
+    }
+    let mut tx = database.write().await?;
+    // Another host may have been quicker; then its key must be this one.
+    fits(&mut tx, keyring).await?;
+    if !is_taken(key_numbers::list(&mut tx).await?) {
+        key_numbers::take(&mut tx, *id, mark).await?;
+        tx.commit().await?;
     }
     Ok(())
 }
@@ -112,6 +140,15 @@ pub(super) async fn fits(
         // The check record has spoken for its own key.
         if is_there(id) && check_key != Some(id) && !is_right(connection, keyring, id).await? {
             return Err(WrongKeys::Other(id));
+        }
+    }
+    let marks = keyring.marks();
+    for (number, mark) in key_numbers::list(connection).await? {
+        let mut others = marks
+            .iter()
+            .filter(|(id, own)| *id == number && *own != mark);
+        if others.next().is_some() {
+            return Err(WrongKeys::Taken(number));
         }
     }
     needs.retain(|need| !is_there(need.key));

@@ -107,6 +107,11 @@ impl Installs {
 
     async fn exchange(&self, next: Keyring) -> Result<(), WrongKeys> {
         let database = self.database();
+        let fitting = async {
+            keys::fits(&mut *database.read().await?, &next).await?;
+            keys::take_number(database, &next).await
+        };
+        database.bounded(fitting).await?;
         database.bounded(self.replace_keys(next)).await?;
         if let Err(error) = database.bounded(self.load()).await {
             warn!(
@@ -200,18 +205,29 @@ impl Installs {
         proof: Proof,
     ) -> Result<Option<Tenant>, StoreError> {
         let row = attempt.tenant().row();
-        let rows = installs::living_at(
-            &mut *self.0.database.read().await?,
-            &row.slug,
-            &row.instance,
-        )
-        .await?;
-        let active = rows
-            .into_iter()
-            .find(|other| other.status == Status::Active && other.app == row.app);
-        Ok(active
-            .filter(|other| !gives_way(other, proof))
-            .map(Tenant::new))
+        let mut connection = self.0.database.read().await?;
+        // What is another app's by now displaces nothing: accepting it says so.
+        if !self.belongs(&mut connection, &row.slug, &row.app).await? {
+            return Ok(None);
+        }
+        for other in neighbours(&mut connection, row).await? {
+            if other.status == Status::Active
+                && !gives_way(&other, proof)
+                && self.serves(&mut connection, &other).await?
+            {
+                return Ok(Some(Tenant::new(other)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether an active install is still that of its app: it is not where its `app_id` was given to another one.
+    async fn serves(
+        &self,
+        connection: &mut Connection,
+        active: &InstallRow,
+    ) -> Result<bool, StoreError> {
+        self.belongs(connection, &active.slug, &active.app).await
     }
 
     /// Makes a proven attempt the install of its app and instance, in one transaction with everything that follows.
@@ -244,19 +260,23 @@ impl Installs {
             return Ok(Accepted::Foreign);
         }
         let mut displaced = Vec::new();
-        for other in installs::living_at(&mut tx, &row.slug, &row.instance).await? {
+        for other in neighbours(&mut tx, row).await? {
             let same = other.install == row.install && other.attempt == row.attempt;
             // A 403 may come from the key of another instance: it takes nothing from a revoked install, whose own key
             // may be answered again.
             let stays = other.status == Status::Pending
                 || (other.status != Status::Active && proof == Proof::Forbidden);
-            if same || other.app != row.app || stays {
+            if same || stays {
                 continue;
             }
             let is_dead = dead.is_some_and(|dead| {
                 dead.install_id() == &other.install && dead.attempt() == other.attempt
             });
-            if other.status == Status::Active && !is_dead && !gives_way(&other, proof) {
+            if other.status == Status::Active
+                && !is_dead
+                && !gives_way(&other, proof)
+                && self.serves(&mut tx, &other).await?
+            {
                 return Ok(Accepted::Occupied);
             }
             displaced.push(other);
@@ -356,6 +376,19 @@ impl Installs {
         tx.commit().await?;
         Ok(())
     }
+}
+
+/// What holds a key in the place of an attempt: the same app and instance, also where the app had another slug when it
+/// became active.
+async fn neighbours(
+    connection: &mut Connection,
+    row: &InstallRow,
+) -> Result<Vec<InstallRow>, StoreError> {
+    let mut found = installs::living_at(connection, &row.slug, &row.instance).await?;
+    found.retain(|other| other.app == row.app);
+    let (app, instance) = (&row.app, &row.instance);
+    found.extend(installs::active_elsewhere(connection, app, instance, &row.slug).await?);
+    Ok(found)
 }
 
 /// An install that only a 403 activated gives way to an attempt that Cloud answered.

@@ -93,7 +93,7 @@ impl Installs {
             installs::transition(tx, row, change, now).await?;
             if status == Status::Pending {
                 let prove = outbox::Kind::Prove;
-                outbox::add(tx, &row.install, row.attempt, prove, now, now).await?;
+                outbox::add_anew(tx, &row.install, row.attempt, prove, now, now).await?;
             }
             let (slug, install) = (Some(&row.slug), Some(&row.install));
             audit::append(tx, "key_readable", slug, install, status.as_str(), now).await?;

@@ -22,8 +22,11 @@ const MAX_PENDING: usize = 3;
 const PATIENCE: Duration = Duration::from_secs(7);
 /// How long an install event is remembered.
 const EVENT_LIFE: Duration = Duration::from_hours(90 * 24);
-/// Ends of unknown installs that are remembered for each app: whoever knows the address could send any number.
+/// Ends of unknown installs, and ended installs that were never proven, that are remembered for each app: whoever knows
+/// the address could send any number.
 const MAX_UNKNOWN: i64 = 10_000;
+/// Ended attempts that are remembered for each install.
+const KEPT_ENDED: i64 = 8;
 /// How many more of them there may be until they are counted again.
 const TRIM_EACH: u32 = 256;
 /// Uses of the master key by an install: two fingerprints and the sealed key.
@@ -143,10 +146,18 @@ impl Installs {
         if told.any(|known| is_readable(known) && known.granted == event.granted) {
             return Ok(Receipt::Known);
         }
+        // Late, and in other words than before: the key ended with its install. One that was superseded may come back.
+        let told: Vec<_> = earlier.iter().filter(with_this_key).collect();
+        let has_ended = told.iter().any(|row| row.status == Status::Uninstalled)
+            && !told.iter().any(|row| is_living(row.status));
+        if has_ended && !seen.is_empty() {
+            return Ok(Receipt::Known);
+        }
         events::insert(&mut tx, &event_row, now).await?;
         let row = self.attempt_row(slug, &event, &earlier, &mut uses)?;
         let occupied = make_room(&mut tx, &row).await?;
         installs::insert(&mut tx, &row).await?;
+        installs::forget_ended(&mut tx, &row.install, KEPT_ENDED).await?;
         outbox::add(
             &mut tx,
             &row.install,
@@ -256,7 +267,9 @@ impl Installs {
             return Ok(Receipt::Known);
         }
         events::insert(&mut tx, &event_row, now).await?;
-        if ended == 0 && self.is_time_to_trim(slug) {
+        let was_proven = known.iter().any(|row| row.proof.is_some());
+        if !was_proven && self.is_time_to_trim(slug) {
+            installs::forget_unproven(&mut tx, slug, MAX_UNKNOWN).await?;
             events::keep_unknown(&mut tx, slug, MAX_UNKNOWN).await?;
         }
         commit(tx, deadline).await?;

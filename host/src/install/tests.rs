@@ -2,6 +2,7 @@
 
 mod following;
 mod keys;
+mod moved;
 mod quota;
 mod repeats;
 mod silence;

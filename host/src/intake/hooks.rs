@@ -25,7 +25,11 @@ impl Intake {
             Status::Active => {}
             // Its key may be taken again one day, and then the guest must have heard.
             Status::Revoked => return self.retry(work, "its key is refused").await,
-            _ => return self.finish(work).await,
+            // The same with a key that may open again, once its master key is back.
+            Status::KeyUnreadable => return self.retry(work, "its key does not open").await,
+            Status::Pending | Status::Superseded | Status::Uninstalled => {
+                return self.finish(work).await;
+            }
         }
         let outcome = parts.runtime.installed(&tenant, delivery(work)).await;
         self.conclude(work, &tenant, outcome).await

@@ -42,6 +42,9 @@ impl MasterKey {
     }
 }
 
+/// What a key fingerprints to make its mark.
+const MARKED: &[u8] = b"airlock key number";
+
 struct Ring {
     newest: MasterKey,
     older: Vec<MasterKey>,
@@ -244,6 +247,17 @@ impl Keyring {
     pub fn fingerprint_uncounted(&self, bytes: &[u8]) -> Vec<u8> {
         let ring = self.ring.load();
         fingerprint_with(ring.newest.id, &ring.newest.fingerprint, bytes)
+    }
+
+    /// Each key's number, newest first, with a mark that only this key makes. The mark opens nothing, and making it is no
+    /// use of the key: it is always the same.
+    pub fn marks(&self) -> Vec<(u32, Vec<u8>)> {
+        let mark = |key: &MasterKey| fingerprint_with(key.id, &key.fingerprint, MARKED);
+        self.ring
+            .load()
+            .all()
+            .map(|key| (key.id, mark(key)))
+            .collect()
     }
 
     /// The MAC of compiled code under the master key of that id, over these parts one after the other: their lengths must

@@ -8,6 +8,8 @@ use crate::model::{EventKey, InstallId, Slug, UnixMillis};
 
 /// Bodies that are remembered for each event key.
 const KEPT_BODIES: i64 = 8;
+/// Events that are remembered for each install, under whatever keys.
+const KEPT_OF_INSTALL: i64 = 16;
 
 /// A fingerprint of an event that was answered before.
 #[derive(Debug)]
@@ -59,8 +61,8 @@ pub struct EventRow<'a> {
     pub fingerprint: &'a [u8],
 }
 
-/// Remembers an event, and of its key only the newest eight bodies: whoever alters a body each time would make any
-/// number of them.
+/// Remembers an event, of its key only the newest eight bodies, and of its install only the newest sixteen events:
+/// whoever alters a body or a key each time would make any number of them.
 pub async fn insert(
     connection: &mut Connection,
     event: &EventRow<'_>,
@@ -86,6 +88,17 @@ pub async fn insert(
     .bind(event.slug.as_str())
     .bind(event.key.as_str())
     .bind(event.attempt - KEPT_BODIES)
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query(
+        "delete from webhook_events where (app_slug, idempotency_key, attempt) in (
+             select app_slug, idempotency_key, attempt from webhook_events
+             where app_slug = $1 and installed_app_id = $2
+             order by received_at desc, idempotency_key, attempt desc limit 1000000 offset $3)",
+    )
+    .bind(event.slug.as_str())
+    .bind(event.install.as_str())
+    .bind(KEPT_OF_INSTALL)
     .execute(connection)
     .await?;
     Ok(())

@@ -98,6 +98,27 @@ pub async fn add(
     Ok(())
 }
 
+/// Adds work, also where the same was done before: it is to be done anew then, as a delivery of its own.
+pub async fn add_anew(
+    connection: &mut Connection,
+    install: &InstallId,
+    attempt: i64,
+    kind: Kind,
+    due: UnixMillis,
+    now: UnixMillis,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "delete from outbox
+         where installed_app_id = $1 and attempt = $2 and kind = $3 and state <> 'waiting'",
+    )
+    .bind(install.as_str())
+    .bind(attempt)
+    .bind(kind.as_str())
+    .execute(&mut *connection)
+    .await?;
+    add(connection, install, attempt, kind, due, now).await
+}
+
 /// Whether any work of these kinds is due that nobody is doing.
 pub async fn is_due(
     connection: &mut Connection,
@@ -156,23 +177,6 @@ pub async fn renew(
     .bind(&work.run_id)
     .bind(host)
     .bind(until.get())
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// Gives a lease back at once: what was begun came to nothing.
-pub async fn release(
-    connection: &mut Connection,
-    host: &str,
-    work: &Work,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "update outbox set lease_by = null, lease_until = null where id = $1 and run_id = $2 and lease_by = $3",
-    )
-    .bind(work.id)
-    .bind(&work.run_id)
-    .bind(host)
     .execute(connection)
     .await?;
     Ok(())
@@ -274,6 +278,21 @@ pub async fn forget(
         .bind(attempt)
         .execute(connection)
         .await?;
+    Ok(())
+}
+
+/// Forgets the work of all attempts of an install that are no more.
+pub async fn forget_orphans(
+    connection: &mut Connection,
+    install: &InstallId,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "delete from outbox where installed_app_id = $1 and attempt not in (
+             select attempt from installs where installed_app_id = $1)",
+    )
+    .bind(install.as_str())
+    .execute(connection)
+    .await?;
     Ok(())
 }
 

@@ -100,7 +100,7 @@ async fn work_is_leased_to_one_host_until_its_time_is_over(test: TestDatabase) {
     outbox::park(&mut tx, "a", work, "late").await.unwrap();
     outbox::renew(&mut tx, "b", work, later(90)).await.unwrap();
     assert!(!outbox::is_due(&mut tx, true, later(89)).await.unwrap());
-    // Another try is free for everybody, and so is what was given back; what is done is done.
+    // Another try is free for everybody; what is done is done.
     outbox::retry(&mut tx, "b", work, later(40), "why")
         .await
         .unwrap();
@@ -109,7 +109,9 @@ async fn work_is_leased_to_one_host_until_its_time_is_over(test: TestDatabase) {
         .await
         .unwrap();
     assert_eq!((again.len(), again[0].tries), (1, 1));
-    outbox::release(&mut tx, "a", work).await.unwrap();
+    outbox::retry(&mut tx, "a", work, later(41), "why")
+        .await
+        .unwrap();
     let again = outbox::lease(&mut tx, "b", true, later(41), later(70), 8)
         .await
         .unwrap();
@@ -145,7 +147,6 @@ async fn what_is_said_of_work_that_is_gone_does_not_touch_what_took_its_number(t
     outbox::retry(&mut tx, "a", gone, later(99), "no")
         .await
         .unwrap();
-    outbox::release(&mut tx, "a", gone).await.unwrap();
     outbox::renew(&mut tx, "a", gone, later(99)).await.unwrap();
     assert!(!outbox::is_due(&mut tx, true, later(29)).await.unwrap());
     let again = outbox::lease(&mut tx, "b", true, later(30), later(60), 8)

@@ -9,6 +9,8 @@ use super::step::{Cloud, Event, Place, Step, Told};
 
 /// Most attempts at one app and instance that wait for their proof.
 const MOST_WAITING: usize = 3;
+/// Ended attempts of one install that are remembered.
+const MOST_ENDED: usize = 8;
 /// Two refusals of an active key count when they are this far apart.
 const GAP_MS: i64 = 5_000;
 
@@ -91,6 +93,8 @@ pub(super) struct Reference {
     pub(super) sent: Vec<Event>,
     pub(super) outcome: Option<Outcome>,
     answered: BTreeSet<Event>,
+    /// Of each install the attempt that was active last.
+    last_active: BTreeMap<usize, i64>,
     /// When the key of an active install was first refused in a row. A host that starts anew has forgotten it.
     first_refusal: BTreeMap<usize, i64>,
     now_ms: i64,
@@ -204,6 +208,12 @@ impl Reference {
         if with_key.clone().any(same) {
             return Outcome::Known;
         }
+        // Late, and in other words: the key has ended with its install. One that was superseded may come back.
+        let has = |fate| with_key.clone().any(|one| one.fate == fate);
+        let ended = has(Fate::Uninstalled) && !with_key.clone().any(|one| one.fate.holds_key());
+        if ended && self.was_told(told.install, told.place.slug) {
+            return Outcome::Known;
+        }
         let number = earlier.map(|one| one.number).max().unwrap_or(0) + 1;
         if !self.make_room(told.place) {
             return Outcome::Full;
@@ -216,7 +226,35 @@ impl Reference {
             proof: None,
             refusals: 0,
         });
+        self.forget_ended(told.install);
         Outcome::Stored
+    }
+
+    /// Whether an event to install came before at this address, in whatever words.
+    fn was_told(&self, install: usize, slug: usize) -> bool {
+        let mut answered = self.answered.iter();
+        answered.any(|event| {
+            matches!(event, Event::Install(told) if told.install == install && told.place.slug == slug)
+        })
+    }
+
+    /// Of what has ended stay the newest eight, the one that was active last, and what its guest is to be told of.
+    fn forget_ended(&mut self, install: usize) {
+        let of_it = |one: &&Attempt| one.told.install == install && !one.fate.holds_key();
+        let mut ended: Vec<i64> = self
+            .attempts
+            .iter()
+            .filter(of_it)
+            .map(|one| one.number)
+            .collect();
+        ended.sort_unstable_by(|one, other| other.cmp(one));
+        for number in ended.into_iter().skip(MOST_ENDED) {
+            let owed = self.hooks.contains(&(install, number, Hook::Uninstalled));
+            if !owed && self.last_active.get(&install) != Some(&number) {
+                self.attempts
+                    .retain(|one| (one.told.install, one.number) != (install, number));
+            }
+        }
     }
 
     /// Attempts that Cloud has refused make room for a fourth; those that it has not answered stay.
@@ -350,6 +388,8 @@ impl Reference {
         attempt.fate = Fate::Active;
         attempt.proof = Some(cloud);
         self.first_refusal.remove(&install);
+        let number = attempt.number;
+        self.last_active.insert(install, number);
         Outcome::Accepted
     }
 

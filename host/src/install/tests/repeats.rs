@@ -3,6 +3,9 @@
 use super::*;
 
 on_both!(
+    i21_installs_and_uninstalls_in_turns_leave_a_bounded_number_of_rows,
+    i25_ended_installs_that_were_never_proven_are_forgotten_beyond_a_number,
+    i21_a_late_install_event_in_other_words_brings_nothing_back,
     events_that_change_nothing_leave_nothing_behind,
     k4_a_proof_holds_for_the_attempt_that_was_proven_and_for_no_later_one_of_its_number,
 );
@@ -24,9 +27,14 @@ impl World {
 
     /// How many events are remembered.
     async fn events(&self) -> i64 {
+        self.count("select count(*) as total from webhook_events")
+            .await
+    }
+
+    async fn count(&self, total: &'static str) -> i64 {
         use sqlx::Row as _;
         let mut connection = self.installs.database().read().await.unwrap();
-        let count = sqlx::query("select count(*) as total from webhook_events");
+        let count = sqlx::query(total);
         let row = count.fetch_one(&mut *connection).await.unwrap();
         row.get("total")
     }
@@ -35,6 +43,120 @@ impl World {
         let id = InstallId::parse(install).unwrap();
         self.installs.provable(&id, 1).await.unwrap()
     }
+}
+
+/// An event under a key of its own, with a word that changes its body and nothing else.
+fn worded(kind: &str, install: &str, api_key: &str, word: usize) -> Event {
+    let rest = match kind {
+        "install" => format!(
+            r#""api_key":"blnk_test_{api_key}_0123456789abcdef","granted_permissions":["data:read"]"#
+        ),
+        _ => r#""uninstalled_at":"2026-04-21T12:00:00Z""#.to_owned(),
+    };
+    let key = match kind {
+        "install" => format!("install:{install}"),
+        _ => format!("{kind}:{install}:{word}"),
+    };
+    let body = format!(
+        r#"{{"installed_app_id":"{install}","app_id":"app_1","instance_id":"inst_1","word":{word},
+            "idempotency_key":"{key}",{rest}}}"#
+    );
+    Event::parse(body.as_bytes(), None).unwrap()
+}
+
+async fn i21_installs_and_uninstalls_in_turns_leave_a_bounded_number_of_rows(test: TestDatabase) {
+    let world = world(test).await;
+    world
+        .store(worded("install", "instapp_1", "first", 0))
+        .await;
+    let first = world.accept("instapp_1", 1).await;
+    for word in 0..200 {
+        let key = format!("key_{word}");
+        let ended = world
+            .store(worded("uninstall", "instapp_1", &key, word))
+            .await;
+        assert_eq!(ended, Receipt::Ended);
+        let stored = world
+            .store(worded("install", "instapp_1", &key, word))
+            .await;
+        assert_eq!(stored, Receipt::Stored);
+    }
+    // The living one, eight that ended, and the first one, whose guest is still to be told.
+    let rows = "select count(*) as total from installs";
+    assert_eq!(world.count(rows).await, 1 + 8 + 1);
+    let work = "select count(*) as total from outbox";
+    assert!(world.count(work).await <= 2 * (1 + 8 + 1));
+    assert_eq!(world.events().await, 16);
+    // What is kept is known, and no session of the first one fits a later one.
+    let again = worded("install", "instapp_1", "key_198", 198);
+    assert_eq!(world.store(again).await, Receipt::Known);
+    let id = InstallId::parse("instapp_1").unwrap();
+    let last = world.installs.provable(&id, 201).await.unwrap().unwrap();
+    let accepted = world.installs.accept(last, Proof::Answered, None).await;
+    assert_eq!(accepted.unwrap(), Accepted::Active);
+    let last = world.installs.stored(&id, 201).await.unwrap().unwrap();
+    assert!(last.row().generation > first.row().generation + 1);
+}
+
+async fn i25_ended_installs_that_were_never_proven_are_forgotten_beyond_a_number(
+    test: TestDatabase,
+) {
+    use crate::store::installs::forget_unproven;
+    let world = world(test).await;
+    world.active("instapp_proven").await;
+    world.receive("uninstall", "instapp_proven").await;
+    for number in 0..6 {
+        let install = format!("instapp_{number}");
+        world.receive("install", &install).await;
+        world.clock.advance(Duration::from_millis(1));
+        assert_eq!(world.receive("uninstall", &install).await, Receipt::Ended);
+    }
+    let mut tx = world.installs.database().write().await.unwrap();
+    let forgotten = forget_unproven(&mut tx, &world.slug, 2).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(forgotten, 4);
+    for (install, is_known) in [
+        ("instapp_proven", true),
+        ("instapp_3", false),
+        ("instapp_4", true),
+    ] {
+        let id = InstallId::parse(install).unwrap();
+        let found = world.installs.stored(&id, 1).await.unwrap();
+        assert_eq!(found.is_some(), is_known, "{install}");
+    }
+    let orphans = "select count(*) as total from outbox
+         where installed_app_id not in (select installed_app_id from installs)";
+    assert_eq!(world.count(orphans).await, 0);
+}
+
+async fn i21_a_late_install_event_in_other_words_brings_nothing_back(test: TestDatabase) {
+    let world = world(test).await;
+    world
+        .store(worded("install", "instapp_1", "first", 0))
+        .await;
+    world.accept("instapp_1", 1).await;
+    world
+        .store(worded("uninstall", "instapp_1", "first", 0))
+        .await;
+    for word in 1..4 {
+        let late = worded("install", "instapp_1", "first", word);
+        assert_eq!(world.store(late).await, Receipt::Known);
+    }
+    // With another key it is another install.
+    let other = worded("install", "instapp_1", "second", 0);
+    assert_eq!(world.store(other).await, Receipt::Stored);
+    world.accept("instapp_1", 2).await;
+    // What was superseded may come back, by the same words and by others.
+    let third = worded("install", "instapp_1", "third", 0);
+    assert_eq!(world.store(third).await, Receipt::Stored);
+    let id = InstallId::parse("instapp_1").unwrap();
+    let attempt = world.installs.provable(&id, 3).await.unwrap().unwrap();
+    let second = world.installs.stored(&id, 2).await.unwrap().unwrap();
+    let dead = Some(&second);
+    let accepted = world.installs.accept(attempt, Proof::Answered, dead).await;
+    assert_eq!(accepted.unwrap(), Accepted::Active);
+    let back = worded("install", "instapp_1", "second", 5);
+    assert_eq!(world.store(back).await, Receipt::Stored);
 }
 
 async fn k4_a_proof_holds_for_the_attempt_that_was_proven_and_for_no_later_one_of_its_number(

@@ -5,7 +5,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::*;
-use crate::store::changes;
+use crate::model::Clock as _;
+use crate::store::{changes, outbox};
 
 on_both!(
     k4_installs_that_arrive_at_once_are_all_stored,
@@ -120,6 +121,9 @@ async fn a_key_that_opens_again_is_proven_anew_and_a_key_that_does_not_may_be_se
     // As an earlier start with a wrong key left them; the row of c was altered as well.
     let marked = "update installs set status = 'key_unreadable'";
     assert_eq!(run(&installs, marked).await.unwrap(), 3);
+    // The work behind them was taken up meanwhile, and came to nothing.
+    let done = "update outbox set state = 'done', tries = 9 where kind = 'prove'";
+    assert_eq!(run(&installs, done).await.unwrap(), 3);
     let altered = "update installs set api_key_ct = (select api_key_ct from installs where installed_app_id = 'instapp_a')
          where installed_app_id = 'instapp_c'";
     assert_eq!(run(&installs, altered).await.unwrap(), 1);
@@ -133,6 +137,16 @@ async fn a_key_that_opens_again_is_proven_anew_and_a_key_that_does_not_may_be_se
         unreadable,
     ];
     assert_eq!(found, expected);
+    // The attempt is proven at once, as a delivery of its own.
+    let now = place.clock.now();
+    let mut tx = installs.database().write().await.unwrap();
+    let due = outbox::lease(&mut tx, "host", true, now, now, 8);
+    let due = due.await.unwrap();
+    drop(tx);
+    let [again] = due.as_slice() else {
+        panic!("{due:?}")
+    };
+    assert_eq!((&again.install, again.tries), (&id("b"), 0));
     for name in ["a", "b", "c"] {
         let again = installs.receive(&slug(), event("install", name)).await;
         let stored = again.unwrap() == Receipt::Stored;
@@ -216,4 +230,32 @@ async fn k4_a_host_without_the_newest_key_rotates_nothing() {
     assert!(slow.live().find(&id("a")).unwrap().is_some());
     // The new key alone is enough for everything, the check included.
     place.open(&[&new]).await.unwrap();
+}
+
+#[tokio::test]
+async fn k4_of_two_hosts_with_two_keys_of_one_number_the_second_is_refused() {
+    let place = Place::new(TestDatabase::postgres());
+    let (old, new, other) = (generated(1), generated(2), generated(2));
+    let refused = |error: String| {
+        let parts = ["master key k2 is another key", "try: "];
+        assert!(parts.iter().all(|part| error.contains(part)), "{error}");
+    };
+    let first = place.open(&[&old]).await.unwrap();
+    let second = place.open(&[&old]).await.unwrap();
+    first.exchange_keys(keyring(&[&new, &old])).await.unwrap();
+    // Nothing is under either of them yet.
+    let exchanged = second.exchange_keys(keyring(&[&other, &old])).await;
+    refused(exchanged.unwrap_err().to_string());
+    let started = place.open(&[&other, &old]).await.map(|_| ());
+    refused(started.unwrap_err().to_string());
+    second.exchange_keys(keyring(&[&new, &old])).await.unwrap();
+    // Also where it is not the one that seals; and a number that a rotation has left is free.
+    let third = generated(3);
+    let beside = second.exchange_keys(keyring(&[&third, &other, &old])).await;
+    refused(beside.unwrap_err().to_string());
+    let next = second.exchange_keys(keyring(&[&third, &new, &old])).await;
+    next.unwrap();
+    rotate(&second).await;
+    let free = second.exchange_keys(keyring(&[&third, &other])).await;
+    free.unwrap();
 }
