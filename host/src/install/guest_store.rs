@@ -1,9 +1,12 @@
 //! Each install's own records: sealed under its data key, with versions, within quotas.
 
+mod lanes;
+
 use std::sync::Arc;
 
 use sqlx::{Any, Transaction};
 
+use self::lanes::{Lane, Lanes};
 use super::key_use::{KeyUse, KeyUseError};
 use super::tenant::Tenant;
 use crate::model::{Clock, InstallId};
@@ -102,10 +105,11 @@ pub struct GuestStore {
     keyring: Arc<Keyring>,
     uses: KeyUse,
     clock: Arc<dyn Clock>,
+    lanes: Arc<Lanes>,
 }
 
 impl GuestStore {
-    /// Over a database and the keys that open it.
+    /// Over a database and the keys that open it, which is asked on the threads of the present runtime.
     pub fn new(database: Database, keyring: Arc<Keyring>, clock: Arc<dyn Clock>) -> Self {
         let uses = KeyUse::new(database.clone(), keyring.clone());
         Self {
@@ -113,23 +117,30 @@ impl GuestStore {
             keyring,
             uses,
             clock,
+            lanes: Arc::new(Lanes::new()),
         }
     }
 
     /// The record under a key.
     pub async fn get(&self, tenant: &Tenant, key: &str) -> Result<Option<Entry>, GuestStoreError> {
         check_key(key)?;
-        let mut connection = self.database.read().await?;
-        let Some(data_key) = self.data_key(&mut connection, tenant).await? else {
-            return Ok(None);
+        let (store, reader, wanted) = (self.clone(), tenant.clone(), key.to_owned());
+        let reading = async move {
+            let mut connection = store.database.read().await?;
+            let Some(data_key) = store.data_key(&mut connection, &reader).await? else {
+                return Ok(None);
+            };
+            let found = guest_store::find(&mut connection, reader.install_id(), &wanted).await?;
+            Ok(found.map(|record| (data_key, record)))
         };
-        let record = guest_store::find(&mut connection, tenant.install_id(), key).await?;
-        record
-            .map(|record| open(tenant, &data_key, &record))
+        let found = self.in_lane(tenant, Lane::Read, reading).await?;
+        found
+            .map(|(data_key, record)| open(tenant, &data_key, &record))
             .transpose()
     }
 
-    /// Writes a value of at most 64 KiB if the condition holds. Answers the new version.
+    /// Writes a value of at most 64 KiB if the condition holds. Answers the new version. A write that was begun is done
+    /// to its end.
     pub async fn set(
         &self,
         tenant: &Tenant,
@@ -141,10 +152,35 @@ impl GuestStore {
         if value.len() > MAX_VALUE {
             return Err(GuestStoreError::TooLarge);
         }
+        let (store, writer) = (self.clone(), tenant.clone());
+        let (key, value) = (key.to_owned(), value.to_vec());
+        let writing = async move { store.write(&writer, key, &value, condition).await };
+        self.in_lane(tenant, Lane::Write, writing).await
+    }
+
+    /// In the lane of the tenant's app. Given up where a shared database has gone silent, so that the lane is free again.
+    async fn in_lane<T: Send + 'static>(
+        &self,
+        tenant: &Tenant,
+        lane: Lane,
+        work: impl Future<Output = Result<T, GuestStoreError>> + Send + 'static,
+    ) -> Result<T, GuestStoreError> {
+        let database = self.database.clone();
+        let bounded = async move { database.bounded(work).await };
+        self.lanes.run(tenant.slug(), lane, bounded).await
+    }
+
+    async fn write(
+        &self,
+        tenant: &Tenant,
+        key: String,
+        value: &[u8],
+        condition: Condition,
+    ) -> Result<u64, GuestStoreError> {
         let now = self.clock.now();
         let (mut tx, data_key) = self.begin(tenant).await?;
         let install = tenant.install_id();
-        let stored = guest_store::find(&mut tx, install, key).await?;
+        let stored = guest_store::find(&mut tx, install, &key).await?;
         check_condition(condition, stored.as_ref())?;
         let size = i64::try_from(key.len() + value.len()).unwrap_or(i64::MAX);
         let (old, old_size) = stored.as_ref().map_or((0, 0), |stored| (1, stored.size));
@@ -157,9 +193,9 @@ impl GuestStore {
         // same millisecond.
         let last = stored.as_ref().map_or(0, |stored| stored.version);
         let version = last.saturating_add(1).max(now.get());
-        let value = seal(tenant, &data_key, key, version, value);
+        let value = seal(tenant, &data_key, &key, version, value);
         let record = Record {
-            key: key.to_owned(),
+            key,
             value,
             version,
             size,
@@ -169,7 +205,7 @@ impl GuestStore {
         Ok(version.unsigned_abs())
     }
 
-    /// Removes a record if the condition holds.
+    /// Removes a record if the condition holds. A removal that was begun is done to its end.
     pub async fn delete(
         &self,
         tenant: &Tenant,
@@ -177,6 +213,17 @@ impl GuestStore {
         condition: Condition,
     ) -> Result<(), GuestStoreError> {
         check_key(key)?;
+        let (store, writer, key) = (self.clone(), tenant.clone(), key.to_owned());
+        let removing = async move { store.remove(&writer, &key, condition).await };
+        self.in_lane(tenant, Lane::Write, removing).await
+    }
+
+    async fn remove(
+        &self,
+        tenant: &Tenant,
+        key: &str,
+        condition: Condition,
+    ) -> Result<(), GuestStoreError> {
         let mut tx = self.database.write().await?;
         may_write(&mut tx, tenant).await?;
         let stored = guest_store::find(&mut tx, tenant.install_id(), key).await?;
@@ -197,14 +244,22 @@ impl GuestStore {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Vec<(String, Entry)>, GuestStoreError> {
-        let until = after_prefix(prefix);
-        let range = range(prefix, until.as_deref(), after, limit)?;
-        let mut connection = self.database.read().await?;
-        let Some(data_key) = self.data_key(&mut connection, tenant).await? else {
+        let range = range(prefix, after, limit)?;
+        let (store, reader) = (self.clone(), tenant.clone());
+        let reading = async move {
+            let mut connection = store.database.read().await?;
+            let Some(data_key) = store.data_key(&mut connection, &reader).await? else {
+                return Ok(None);
+            };
+            let (install, range) = (reader.install_id(), range.borrowed());
+            let records =
+                guest_store::range(&mut connection, install, range, MAX_SCAN_BYTES).await?;
+            Ok(Some((data_key, records)))
+        };
+        let found = self.in_lane(tenant, Lane::Read, reading).await?;
+        let Some((data_key, records)) = found else {
             return Ok(Vec::new());
         };
-        let records =
-            guest_store::range(&mut connection, tenant.install_id(), range, MAX_SCAN_BYTES).await?;
         let open = |record: Record| Ok((record.key.clone(), open(tenant, &data_key, &record)?));
         records.into_iter().map(open).collect()
     }
@@ -217,10 +272,14 @@ impl GuestStore {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Vec<String>, GuestStoreError> {
-        let until = after_prefix(prefix);
-        let range = range(prefix, until.as_deref(), after, limit)?;
-        let mut connection = self.database.read().await?;
-        Ok(guest_store::keys(&mut connection, tenant.install_id(), range).await?)
+        let range = range(prefix, after, limit)?;
+        let (store, reader) = (self.clone(), tenant.clone());
+        let reading = async move {
+            let mut connection = store.database.read().await?;
+            let (install, range) = (reader.install_id(), range.borrowed());
+            Ok(guest_store::keys(&mut connection, install, range).await?)
+        };
+        self.in_lane(tenant, Lane::Read, reading).await
     }
 
     /// Erases everything that an ended install stored. Answers false, and erases nothing, where the same install has
@@ -364,21 +423,35 @@ fn open(tenant: &Tenant, data_key: &DataKey, record: &Record) -> Result<Entry, G
     })
 }
 
-/// The range that a guest asks for, its limit brought down to what one call may answer.
-fn range<'a>(
-    prefix: &'a str,
-    until: Option<&'a str>,
-    after: Option<&'a str>,
+/// A range of keys, as a guest asks for it.
+struct Range {
+    prefix: String,
+    until: Option<String>,
+    after: Option<String>,
     limit: u32,
-) -> Result<KeyRange<'a>, GuestStoreError> {
+}
+
+impl Range {
+    fn borrowed(&self) -> KeyRange<'_> {
+        KeyRange {
+            from: &self.prefix,
+            until: self.until.as_deref(),
+            after: self.after.as_deref(),
+            limit: self.limit,
+        }
+    }
+}
+
+/// The range that a guest asks for, its limit brought down to what one call may answer.
+fn range(prefix: &str, after: Option<&str>, limit: u32) -> Result<Range, GuestStoreError> {
     let has_nul = prefix.contains('\0') || after.is_some_and(|key| key.contains('\0'));
     if prefix.len() > MAX_KEY || has_nul {
         return Err(GuestStoreError::InvalidKey);
     }
-    Ok(KeyRange {
-        from: prefix,
-        until,
-        after,
+    Ok(Range {
+        prefix: prefix.to_owned(),
+        until: after_prefix(prefix),
+        after: after.map(str::to_owned),
         limit: limit.min(MAX_SCAN),
     })
 }
