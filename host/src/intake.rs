@@ -283,6 +283,16 @@ impl Intake {
         Ok(())
     }
 
+    /// Another try of what waits for its install to be whole again.
+    async fn postpone(&self, work: &Work, reason: &str) -> Result<(), StoreError> {
+        let now = self.0.parts.clock.now();
+        let next = now.plus(backoff::wait(work.tries));
+        let mut tx = self.0.parts.installs.database().write().await?;
+        outbox::postpone(&mut tx, &self.0.host, work, next, reason, now).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
     async fn park(&self, work: &Work, reason: &str) -> Result<(), StoreError> {
         let mut tx = self.0.parts.installs.database().write().await?;
         outbox::park(&mut tx, &self.0.host, work, reason).await?;

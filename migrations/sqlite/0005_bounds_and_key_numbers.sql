@@ -2,7 +2,7 @@
 create index webhook_events_by_install on webhook_events (app_slug, installed_app_id, received_at);
 
 -- Which key each number of a master key stands for, by a mark that only this key makes: two keys of one number would each
--- seal what the other can't open. Taken by the key that seals, given back when a rotation has left it.
+-- seal what the other can't open. Taken for good by the key that seals.
 create table key_numbers (
     kid  bigint not null primary key,
     mark blob   not null

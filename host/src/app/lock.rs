@@ -1,5 +1,6 @@
 //! `data/airlock.lock`: one host for one folder of state, and how the commands find it. Beside a database file lies
-//! another lock, since two folders may name the same file.
+//! another lock, since two folders may name the same file. It can't tell of one file that is mounted alone into two
+//! containers, nor of one that is moved under a running host.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
@@ -208,7 +209,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_database_is_locked_by_whatever_name_it_is_opened() {
+    fn a_database_is_locked_by_whatever_link_it_is_opened() {
         use std::os::unix::fs::symlink;
         let error = refused(|file, other| symlink(file, other).unwrap());
         assert!(

@@ -96,7 +96,10 @@ pub(super) async fn take_number(database: &Database, keyring: &Keyring) -> Resul
     let Some((id, mark)) = marks.first() else {
         return Ok(());
     };
-    let is_taken = |taken: Vec<(u32, Vec<u8>)>| taken.iter().any(|(number, _)| number == id);
+    let is_taken = |taken: Vec<(u32, Vec<u8>)>| {
+        let mut taken = taken.iter();
+        taken.any(|(number, known)| number == id && known == mark)
+    };
     if is_taken(key_numbers::list(&mut *database.read().await?).await?) {
         return Ok(());
     }

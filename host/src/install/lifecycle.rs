@@ -213,7 +213,7 @@ impl Installs {
         for other in neighbours(&mut connection, row).await? {
             if other.status == Status::Active
                 && !gives_way(&other, proof)
-                && self.serves(&mut connection, &other).await?
+                && (proof == Proof::Forbidden || self.serves(&mut connection, &other).await?)
             {
                 return Ok(Some(Tenant::new(other)));
             }
@@ -221,7 +221,8 @@ impl Installs {
         Ok(None)
     }
 
-    /// Whether an active install is still that of its app: it is not where its `app_id` was given to another one.
+    /// Whether an active install is still that of its app: it is not where its `app_id` was given to another one. A 403
+    /// displaces none of either kind.
     async fn serves(
         &self,
         connection: &mut Connection,
@@ -275,7 +276,7 @@ impl Installs {
             if other.status == Status::Active
                 && !is_dead
                 && !gives_way(&other, proof)
-                && self.serves(&mut tx, &other).await?
+                && (proof == Proof::Forbidden || self.serves(&mut tx, &other).await?)
             {
                 return Ok(Accepted::Occupied);
             }
@@ -360,19 +361,8 @@ impl Installs {
     /// Drops an attempt that was never proven.
     pub async fn discard(&self, attempt: Attempt) -> Result<(), StoreError> {
         let row = attempt.tenant().row();
-        let now = self.0.clock.now();
         let mut tx = self.0.database.write().await?;
-        if installs::delete_pending(&mut tx, row).await? {
-            audit::append(
-                &mut tx,
-                "discarded",
-                Some(&row.slug),
-                Some(&row.install),
-                "",
-                now,
-            )
-            .await?;
-        }
+        installs::delete_pending(&mut tx, row).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -387,7 +377,7 @@ async fn neighbours(
     let mut found = installs::living_at(connection, &row.slug, &row.instance).await?;
     found.retain(|other| other.app == row.app);
     let (app, instance) = (&row.app, &row.instance);
-    found.extend(installs::active_elsewhere(connection, app, instance, &row.slug).await?);
+    found.extend(installs::living_elsewhere(connection, app, instance, &row.slug).await?);
     Ok(found)
 }
 

@@ -13,7 +13,7 @@ use super::lifecycle::Installs;
 use super::tenant::owner;
 use crate::model::{AppId, InstallId, Slug, UnixMillis};
 use crate::secret::{NoneGranted, UseBatch};
-use crate::store::installs::{InstallRow, Status, Transition};
+use crate::store::installs::{InstallRow, Proof, Status, Transition};
 use crate::store::{Connection, StoreError, audit, events, installs, outbox};
 
 /// Most attempts that wait for proof, for one app and instance.
@@ -26,7 +26,15 @@ const EVENT_LIFE: Duration = Duration::from_hours(90 * 24);
 /// the address could send any number.
 const MAX_UNKNOWN: i64 = 10_000;
 /// Ended attempts that are remembered for each install.
-const KEPT_ENDED: i64 = 8;
+const KEPT_ENDED: i64 = 3;
+/// Nothing that was active is forgotten before every host has had the time to read that it has ended.
+const ALL_HAVE_READ: Duration = Duration::from_secs(60);
+/// What a 403 had activated is forgotten no sooner: no session of it lives that long.
+const NO_SESSION_LIVES: Duration = Duration::from_hours(24);
+/// Rows that are forgotten in one go: an event waits for it.
+const BITE: i64 = 1024;
+/// Install events are kept this long where nothing else is known of their install.
+const ORPHAN_LIFE: Duration = Duration::from_hours(1);
 /// How many more of them there may be until they are counted again.
 const TRIM_EACH: u32 = 256;
 /// Uses of the master key by an install: two fingerprints and the sealed key.
@@ -98,13 +106,22 @@ impl Installs {
         self.database().bounded(receiving).await
     }
 
-    /// Forgets install events after 90 days. That something has ended is remembered for good.
+    /// Forgets install events after 90 days, and after an hour where nothing else is known of their install any more.
+    /// That something has ended is remembered for good.
     pub async fn sweep_events(&self) -> Result<u64, StoreError> {
         let now = self.0.clock.now();
         let mut tx = self.0.database.write().await?;
-        let forgotten = events::forget_installs(&mut tx, now.minus(EVENT_LIFE)).await?;
+        let mut forgotten = events::forget_installs(&mut tx, now.minus(EVENT_LIFE)).await?;
         tx.commit().await?;
-        Ok(forgotten)
+        loop {
+            let mut tx = self.0.database.write().await?;
+            let gone = events::forget_orphans(&mut tx, now.minus(ORPHAN_LIFE), BITE).await?;
+            tx.commit().await?;
+            forgotten += gone;
+            if gone == 0 {
+                return Ok(forgotten);
+            }
+        }
     }
 
     async fn receive_install(
@@ -148,8 +165,9 @@ impl Installs {
         }
         // Late, and in other words than before: the key ended with its install. One that was superseded may come back.
         let told: Vec<_> = earlier.iter().filter(with_this_key).collect();
-        let has_ended = told.iter().any(|row| row.status == Status::Uninstalled)
-            && !told.iter().any(|row| is_living(row.status));
+        let was_ended =
+            |row: &&InstallRow| row.status == Status::Uninstalled && row.proof.is_some();
+        let has_ended = told.iter().any(was_ended) && !told.iter().any(|row| is_living(row.status));
         if has_ended && !seen.is_empty() {
             return Ok(Receipt::Known);
         }
@@ -157,22 +175,13 @@ impl Installs {
         let row = self.attempt_row(slug, &event, &earlier, &mut uses)?;
         let occupied = make_room(&mut tx, &row).await?;
         installs::insert(&mut tx, &row).await?;
-        installs::forget_ended(&mut tx, &row.install, KEPT_ENDED).await?;
+        installs::forget_ended(&mut tx, &row.install, KEPT_ENDED, now.minus(ALL_HAVE_READ)).await?;
         outbox::add(
             &mut tx,
             &row.install,
             row.attempt,
             outbox::Kind::Prove,
             now.plus(FIRST_PROOF),
-            now,
-        )
-        .await?;
-        audit::append(
-            &mut tx,
-            "install_received",
-            Some(slug),
-            Some(&row.install),
-            &row.granted.joined(),
             now,
         )
         .await?;
@@ -261,16 +270,17 @@ impl Installs {
             fingerprint: &self.0.keyring.fingerprint_uncounted(&event.body),
         };
         let known = installs::attempts_of(&mut tx, &event.install).await?;
-        let ended = end_all(&mut tx, slug, &event, now).await?;
+        let ended = self.end_all(&mut tx, slug, &event, now).await?;
         if ended == 0 && !known.is_empty() {
             // It ended before, or lives elsewhere: its own rows say so, and another tombstone would add nothing.
             return Ok(Receipt::Known);
         }
         events::insert(&mut tx, &event_row, now).await?;
-        let was_proven = known.iter().any(|row| row.proof.is_some());
+        let was_proven = known.iter().any(|row| row.proof == Some(Proof::Answered));
         if !was_proven && self.is_time_to_trim(slug) {
-            installs::forget_unproven(&mut tx, slug, MAX_UNKNOWN).await?;
-            events::keep_unknown(&mut tx, slug, MAX_UNKNOWN).await?;
+            let then = now.minus(NO_SESSION_LIVES);
+            installs::forget_unproven(&mut tx, slug, MAX_UNKNOWN, then, BITE).await?;
+            events::keep_unknown(&mut tx, slug, MAX_UNKNOWN, BITE).await?;
         }
         commit(tx, deadline).await?;
         if ended == 0 {
@@ -281,6 +291,44 @@ impl Installs {
         self.0.live.remove(&event.install);
         info!(install.id = %event.install, app = %slug, "Uninstalled {} of {slug}", event.install);
         Ok(Receipt::Ended)
+    }
+
+    /// Ends every living attempt of an install: status, key, sessions, waiting work. One that the app had under another
+    /// slug ends too, if that is not the app's any more. Answers how many there were.
+    async fn end_all(
+        &self,
+        tx: &mut Connection,
+        slug: &Slug,
+        event: &UninstallEvent,
+        now: UnixMillis,
+    ) -> Result<usize, StoreError> {
+        let (mut ended, mut was_active) = (0, false);
+        for row in installs::attempts_of(tx, &event.install).await? {
+            let is_here = is_living(row.status)
+                && row.app == event.app
+                && row.instance == event.instance
+                && (row.slug == *slug || !self.belongs(tx, &row.slug, &row.app).await?);
+            if !is_here {
+                continue;
+            }
+            let change = Transition::end(Status::Uninstalled);
+            installs::transition(tx, &row, change, now).await?;
+            if row.status != Status::Pending {
+                let kind = outbox::Kind::Uninstalled;
+                outbox::add(tx, &row.install, row.attempt, kind, now, now).await?;
+            }
+            for kind in [outbox::Kind::Prove, outbox::Kind::Installed] {
+                outbox::drop_attempt(tx, &row.install, row.attempt, kind).await?;
+            }
+            ended += 1;
+            was_active |= row.proof.is_some();
+        }
+        // What was never proven is no matter for the operator, and whoever knows the address can make any number of it.
+        if was_active {
+            let (install, count) = (Some(&event.install), ended.to_string());
+            audit::append(tx, "uninstalled", Some(slug), install, &count, now).await?;
+        }
+        Ok(ended)
     }
 
     /// Whether the ends of unknown installs are to be counted now: at the first one of an app, then at every 256th. To
@@ -362,53 +410,4 @@ async fn make_room(tx: &mut Connection, row: &InstallRow) -> Result<bool, Receiv
         installs::delete_pending(tx, refused.ok_or(ReceiveError::TooManyPending)?).await?;
     }
     Ok(living.iter().any(|other| other.status == Status::Active))
-}
-
-/// Ends every living attempt of an install: status, key, sessions, waiting work. Answers how many there were.
-async fn end_all(
-    tx: &mut Connection,
-    slug: &Slug,
-    event: &UninstallEvent,
-    now: UnixMillis,
-) -> Result<usize, StoreError> {
-    let mut ended = 0;
-    for row in installs::attempts_of(tx, &event.install).await? {
-        if !is_living(row.status)
-            || row.slug != *slug
-            || row.app != event.app
-            || row.instance != event.instance
-        {
-            continue;
-        }
-        let change = Transition::end(Status::Uninstalled);
-        installs::transition(tx, &row, change, now).await?;
-        if row.status != Status::Pending {
-            outbox::add(
-                tx,
-                &row.install,
-                row.attempt,
-                outbox::Kind::Uninstalled,
-                now,
-                now,
-            )
-            .await?;
-        }
-        for kind in [outbox::Kind::Prove, outbox::Kind::Installed] {
-            outbox::drop_attempt(tx, &row.install, row.attempt, kind).await?;
-        }
-        ended += 1;
-    }
-    if ended == 0 {
-        return Ok(0);
-    }
-    audit::append(
-        tx,
-        "uninstalled",
-        Some(slug),
-        Some(&event.install),
-        &ended.to_string(),
-        now,
-    )
-    .await?;
-    Ok(ended)
 }

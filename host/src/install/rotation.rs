@@ -20,7 +20,6 @@ use crate::store::installs::{self, InstallRow, Status, Transition};
 use crate::store::reseal;
 use crate::store::{
     Connection, StoreError, audit, endpoints as endpoint_rows, fingerprint_keys, key_check,
-    key_numbers,
 };
 
 /// Values of one step.
@@ -64,9 +63,6 @@ impl Installs {
         let rows = reseal::sealed(&mut *self.0.database.read().await?).await?;
         let others = rows.iter().filter(|rows| rows.key != newest);
         let remaining = others.map(|rows| rows.rows).sum();
-        if remaining == 0 {
-            database.bounded(self.give_back_numbers(newest)).await?;
-        }
         if remaining == 0 && resealed > 0 {
             info!("Everything is sealed under master key k{newest}");
         }
@@ -76,18 +72,6 @@ impl Installs {
             marked,
             remaining,
         })
-    }
-
-    /// Nothing is under an older key any more: its number may stand for another key again.
-    async fn give_back_numbers(&self, newest: u32) -> Result<(), StoreError> {
-        let taken = key_numbers::list(&mut *self.0.database.read().await?).await?;
-        if taken.iter().all(|(id, _)| *id == newest) {
-            return Ok(());
-        }
-        let mut tx = self.0.database.write().await?;
-        key_numbers::give_back_others(&mut tx, newest).await?;
-        tx.commit().await?;
-        Ok(())
     }
 
     async fn keys_fit(&self) -> Result<(), WrongKeys> {

@@ -24,9 +24,9 @@ impl Intake {
         match tenant.status() {
             Status::Active => {}
             // Its key may be taken again one day, and then the guest must have heard.
-            Status::Revoked => return self.retry(work, "its key is refused").await,
+            Status::Revoked => return self.postpone(work, "its key is refused").await,
             // The same with a key that may open again, once its master key is back.
-            Status::KeyUnreadable => return self.retry(work, "its key does not open").await,
+            Status::KeyUnreadable => return self.postpone(work, "its key does not open").await,
             Status::Pending | Status::Superseded | Status::Uninstalled => {
                 return self.finish(work).await;
             }

@@ -61,6 +61,11 @@ impl Intake {
         let attempt = parts.installs.provable(&work.install, work.attempt).await?;
         let Some(attempt) = attempt.filter(|attempt| attempt.tenant().status() == Status::Pending)
         else {
+            let stored = parts.installs.stored(&work.install, work.attempt).await?;
+            // Its key may open again, once its master key is back.
+            if stored.is_some_and(|stored| stored.status() == Status::KeyUnreadable) {
+                return self.postpone(work, "its key does not open").await;
+            }
             return self.finish(work).await;
         };
         match parts.cloud.prove(attempt.tenant(), PATIENCE).await? {

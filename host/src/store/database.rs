@@ -294,8 +294,10 @@ fn pool(connections: u32, settings: &'static str) -> AnyPoolOptions {
 fn close_to_others(path: &Path) -> Result<(), OpenError> {
     use std::os::unix::fs::PermissionsExt as _;
     // SQLite gives the log and its index the mode of the file itself.
+    // They lie beside the file itself, wherever its name leads.
+    let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     for suffix in ["", "-wal", "-shm"] {
-        let mut name = path.as_os_str().to_owned();
+        let mut name = real.as_os_str().to_owned();
         name.push(suffix);
         let file = PathBuf::from(name);
         if file.exists() {

@@ -93,12 +93,15 @@ pub async fn insert(
     sqlx::query(
         "delete from webhook_events where (app_slug, idempotency_key, attempt) in (
              select app_slug, idempotency_key, attempt from webhook_events
-             where app_slug = $1 and installed_app_id = $2
-             order by received_at desc, idempotency_key, attempt desc limit 1000000 offset $3)",
+             where app_slug = $1 and installed_app_id = $2 and (idempotency_key <> $3 or attempt <> $4)
+             order by received_at desc, idempotency_key, attempt desc limit 1000000 offset $5)",
     )
     .bind(event.slug.as_str())
     .bind(event.install.as_str())
-    .bind(KEPT_OF_INSTALL)
+    .bind(event.key.as_str())
+    .bind(event.attempt)
+    // And the one that was just stored, whatever the clock says.
+    .bind(KEPT_OF_INSTALL - 1)
     .execute(connection)
     .await?;
     Ok(())
@@ -117,21 +120,44 @@ pub async fn forget_installs(
     Ok(done.rows_affected())
 }
 
-/// Keeps only the newest ends of installs that an app never had: `limit` of them.
+/// Forgets install events that came before `then` and whose install is not there any more: they tell nothing. At most
+/// `bite` at once. Answers how many.
+pub async fn forget_orphans(
+    connection: &mut Connection,
+    then: UnixMillis,
+    bite: i64,
+) -> Result<u64, StoreError> {
+    let done = sqlx::query(
+        "delete from webhook_events where (app_slug, idempotency_key, attempt) in (
+             select app_slug, idempotency_key, attempt from webhook_events as event
+             where event_type = 'install' and received_at < $1 and not exists (
+                 select 1 from installs where installs.installed_app_id = event.installed_app_id)
+             limit $2)",
+    )
+    .bind(then.get())
+    .bind(bite)
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Keeps only the newest ends of installs that an app never had: `limit` of them. Forgets at most `bite` at once.
 pub async fn keep_unknown(
     connection: &mut Connection,
     slug: &Slug,
     limit: i64,
+    bite: i64,
 ) -> Result<u64, StoreError> {
     let done = sqlx::query(
         "delete from webhook_events where (app_slug, idempotency_key, attempt) in (
              select app_slug, idempotency_key, attempt from webhook_events as event
              where app_slug = $1 and event_type = 'uninstall' and not exists (
                  select 1 from installs where installs.installed_app_id = event.installed_app_id)
-             order by received_at desc, idempotency_key, attempt limit 1000000 offset $2)",
+             order by received_at desc, idempotency_key, attempt limit $3 offset $2)",
     )
     .bind(slug.as_str())
     .bind(limit)
+    .bind(bite)
     .execute(connection)
     .await?;
     Ok(done.rows_affected())

@@ -1,8 +1,12 @@
 //! Table `installs`: one row for each attempt to install.
 
+mod forget;
+
 use std::collections::HashSet;
 
 use sqlx::Row as _;
+
+pub use forget::{forget_ended, forget_unproven};
 
 use super::database::{Connection, Row};
 use super::error::{Inconsistent, StoreError};
@@ -294,9 +298,9 @@ pub async fn living_at(
     )
 }
 
-/// The active installs of an app of Cloud in one instance that belong to another slug than the given one: the app was
-/// moved from there.
-pub async fn active_elsewhere(
+/// The rows of an app of Cloud in one instance that still hold a key and belong to another slug than the given one: the
+/// app was moved from there.
+pub async fn living_elsewhere(
     connection: &mut Connection,
     app: &AppId,
     instance: &InstanceId,
@@ -304,8 +308,8 @@ pub async fn active_elsewhere(
 ) -> Result<Vec<InstallRow>, StoreError> {
     rows(
         sqlx::query(
-            "select * from installs
-             where app_id = $1 and instance_id = $2 and status = 'active' and app_slug <> $3",
+            "select * from installs where app_id = $1 and instance_id = $2 and app_slug <> $3
+                 and status in ('pending', 'active', 'revoked', 'key_unreadable') order by created_at, attempt",
         )
         .bind(app.as_str())
         .bind(instance.as_str())
@@ -431,66 +435,6 @@ pub async fn note_refusal(
     .execute(connection)
     .await?;
     Ok(())
-}
-
-/// Forgets what is not needed any more of an install that ended again and again: of its ended attempts stay the newest
-/// `keep`, the one with the highest session generation, above which a later one must begin, and those whose guest is still
-/// to be told. The others go with their work. Answers how many went.
-pub async fn forget_ended(
-    connection: &mut Connection,
-    install: &InstallId,
-    keep: i64,
-) -> Result<u64, StoreError> {
-    let done = sqlx::query(
-        "delete from installs where installed_app_id = $1 and status in ('superseded', 'uninstalled')
-             and attempt not in (
-                 select attempt from installs where installed_app_id = $1 and status in ('superseded', 'uninstalled')
-                 order by attempt desc limit $2)
-             and session_gen < (
-                 select max(session_gen) from installs
-                 where installed_app_id = $1 and status in ('superseded', 'uninstalled'))
-             and attempt not in (
-                 select attempt from outbox
-                 where installed_app_id = $1 and kind = 'uninstalled' and state = 'waiting')",
-    )
-    .bind(install.as_str())
-    .bind(keep)
-    .execute(&mut *connection)
-    .await?;
-    if done.rows_affected() > 0 {
-        super::outbox::forget_orphans(connection, install).await?;
-    }
-    Ok(done.rows_affected())
-}
-
-/// Forgets installs of an app that ended without ever having been proven, but for the newest `keep`, with their work:
-/// whoever knows the address could make any number of them. Answers how many went.
-pub async fn forget_unproven(
-    connection: &mut Connection,
-    slug: &Slug,
-    keep: i64,
-) -> Result<u64, StoreError> {
-    let rows = sqlx::query(
-        "delete from installs where (installed_app_id, attempt) in (
-             select installed_app_id, attempt from installs
-             where app_slug = $1 and status in ('superseded', 'uninstalled') and proof is null
-             order by updated_at desc, installed_app_id, attempt limit 1000000 offset $2)
-         returning installed_app_id, attempt",
-    )
-    .bind(slug.as_str())
-    .bind(keep)
-    .fetch_all(&mut *connection)
-    .await?;
-    for row in &rows {
-        let install: String = row.try_get("installed_app_id")?;
-        let install = InstallId::parse(&install).map_err(|_| Inconsistent {
-            table: "installs",
-            column: "installed_app_id",
-            row: install,
-        })?;
-        super::outbox::forget(connection, &install, row.try_get("attempt")?).await?;
-    }
-    Ok(rows.len() as u64)
 }
 
 /// Removes an attempt that was never accepted.

@@ -23,7 +23,7 @@ pub async fn list(connection: &mut Connection) -> Result<Vec<(u32, Vec<u8>)>, St
         .collect()
 }
 
-/// Takes a number for the key with that mark.
+/// Takes a number for the key with that mark, for good.
 pub async fn take(connection: &mut Connection, id: u32, mark: &[u8]) -> Result<(), StoreError> {
     sqlx::query("insert into key_numbers (kid, mark) values ($1, $2)")
         .bind(i64::from(id))
@@ -31,13 +31,4 @@ pub async fn take(connection: &mut Connection, id: u32, mark: &[u8]) -> Result<(
         .execute(connection)
         .await?;
     Ok(())
-}
-
-/// Gives every number back but one.
-pub async fn give_back_others(connection: &mut Connection, id: u32) -> Result<u64, StoreError> {
-    let done = sqlx::query("delete from key_numbers where kid <> $1")
-        .bind(i64::from(id))
-        .execute(connection)
-        .await?;
-    Ok(done.rows_affected())
 }

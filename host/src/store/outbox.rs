@@ -267,6 +267,31 @@ pub async fn retry(
     Ok(())
 }
 
+/// Sets work to another try that can't be done for now, through no fault of its own: its life begins anew.
+pub async fn postpone(
+    connection: &mut Connection,
+    host: &str,
+    work: &Work,
+    next: UnixMillis,
+    reason: &str,
+    now: UnixMillis,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "update outbox set tries = tries + 1, next_at = $4, reason = $5, created_at = $6,
+             lease_by = null, lease_until = null
+         where id = $1 and run_id = $2 and lease_by = $3",
+    )
+    .bind(work.id)
+    .bind(&work.run_id)
+    .bind(host)
+    .bind(next.get())
+    .bind(reason)
+    .bind(now.get())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// Forgets the work of an attempt that is no more.
 pub async fn forget(
     connection: &mut Connection,

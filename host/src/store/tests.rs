@@ -201,8 +201,14 @@ async fn only_the_newest_ends_of_unknown_installs_are_kept(test: TestDatabase) {
         let at = NOW.plus(Duration::from_secs(number));
         events::insert(&mut tx, &row, at).await.unwrap();
     }
-    assert_eq!(events::keep_unknown(&mut tx, &slug, 2).await.unwrap(), 1);
-    assert_eq!(events::keep_unknown(&mut tx, &slug, 2).await.unwrap(), 0);
+    assert_eq!(
+        events::keep_unknown(&mut tx, &slug, 2, 100).await.unwrap(),
+        1
+    );
+    assert_eq!(
+        events::keep_unknown(&mut tx, &slug, 2, 100).await.unwrap(),
+        0
+    );
     // Ends are kept for good, installs until their time.
     let then = NOW.plus(Duration::from_secs(3));
     assert_eq!(events::forget_installs(&mut tx, then).await.unwrap(), 2);

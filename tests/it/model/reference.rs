@@ -10,7 +10,9 @@ use super::step::{Cloud, Event, Place, Step, Told};
 /// Most attempts at one app and instance that wait for their proof.
 const MOST_WAITING: usize = 3;
 /// Ended attempts of one install that are remembered.
-const MOST_ENDED: usize = 8;
+const MOST_ENDED: usize = 3;
+/// What was active is not forgotten sooner than this after it changed.
+const REMEMBERED_MS: i64 = 60_000;
 /// Two refusals of an active key count when they are this far apart.
 const GAP_MS: i64 = 5_000;
 
@@ -39,6 +41,7 @@ pub(super) struct Attempt {
     /// How its key was proven last.
     pub(super) proof: Option<Cloud>,
     pub(super) refusals: i64,
+    changed_ms: i64,
 }
 
 /// What the guest is to be told.
@@ -209,8 +212,9 @@ impl Reference {
             return Outcome::Known;
         }
         // Late, and in other words: the key has ended with its install. One that was superseded may come back.
-        let has = |fate| with_key.clone().any(|one| one.fate == fate);
-        let ended = has(Fate::Uninstalled) && !with_key.clone().any(|one| one.fate.holds_key());
+        let was_ended = |one: &Attempt| one.fate == Fate::Uninstalled && one.proof.is_some();
+        let ended =
+            with_key.clone().any(was_ended) && !with_key.clone().any(|one| one.fate.holds_key());
         if ended && self.was_told(told.install, told.place.slug) {
             return Outcome::Known;
         }
@@ -225,6 +229,7 @@ impl Reference {
             fate: Fate::Pending,
             proof: None,
             refusals: 0,
+            changed_ms: self.now_ms,
         });
         self.forget_ended(told.install);
         Outcome::Stored
@@ -238,7 +243,8 @@ impl Reference {
         })
     }
 
-    /// Of what has ended stay the newest eight, the one that was active last, and what its guest is to be told of.
+    /// Of what has ended stay the newest three, the one that was active last, what was active a minute ago, and what its
+    /// guest is to be told of.
     fn forget_ended(&mut self, install: usize) {
         let of_it = |one: &&Attempt| one.told.install == install && !one.fate.holds_key();
         let mut ended: Vec<i64> = self
@@ -250,9 +256,13 @@ impl Reference {
         ended.sort_unstable_by(|one, other| other.cmp(one));
         for number in ended.into_iter().skip(MOST_ENDED) {
             let owed = self.hooks.contains(&(install, number, Hook::Uninstalled));
+            let now = self.now_ms;
+            let is_fresh =
+                |one: &Attempt| one.proof.is_some() && now - one.changed_ms <= REMEMBERED_MS;
             if !owed && self.last_active.get(&install) != Some(&number) {
-                self.attempts
-                    .retain(|one| (one.told.install, one.number) != (install, number));
+                self.attempts.retain(|one| {
+                    (one.told.install, one.number) != (install, number) || is_fresh(one)
+                });
             }
         }
     }
@@ -305,6 +315,7 @@ impl Reference {
     fn end(&mut self, at: usize, fate: Fate) {
         let (install, was) = (self.attempts[at].told.install, self.attempts[at].fate);
         self.attempts[at].fate = fate;
+        self.attempts[at].changed_ms = self.now_ms;
         if was == Fate::Active {
             self.first_refusal.remove(&install);
             for session in &mut self.sessions {

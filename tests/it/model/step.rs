@@ -155,7 +155,7 @@ fn any_step() -> impl Strategy<Value = Step> {
             .prop_map(|(pick, cloud)| Step::Use { pick, cloud }),
         4 => (0..3_usize, place()).prop_map(|(install, place)| Step::Launch { install, place }),
         2 => any::<usize>().prop_map(Step::Deliver),
-        3 => prop_oneof![1 => Just(1_u8), 2 => Just(5)].prop_map(Step::Wait),
+        3 => prop_oneof![1 => Just(1_u8), 2 => Just(5), 1 => Just(70)].prop_map(Step::Wait),
         1 => Just(Step::Restart),
         3 => crash,
     ]

@@ -6,6 +6,7 @@ use crate::store::installs::Status;
 
 on_both!(
     an_app_that_the_configuration_moves_takes_its_instances_with_it,
+    an_install_that_was_moved_ends_by_an_event_at_its_new_address,
     an_app_that_nobody_moved_is_occupied_until_the_old_key_is_dead,
 );
 
@@ -22,6 +23,10 @@ fn again(install: &str) -> Event {
 async fn attempt(installs: &Installs, slug: &Slug) -> Attempt {
     let stored = installs.receive(slug, again("instapp_2")).await;
     assert_eq!(stored.unwrap(), Receipt::Stored);
+    attempt_of(installs).await
+}
+
+async fn attempt_of(installs: &Installs) -> Attempt {
     let id = InstallId::parse("instapp_2").unwrap();
     installs.provable(&id, 1).await.unwrap().unwrap()
 }
@@ -36,6 +41,12 @@ async fn an_app_that_the_configuration_moves_takes_its_instances_with_it(test: T
     let attempt = attempt(&installs, &slug).await;
     let way = installs.in_the_way(&attempt, Proof::Answered).await;
     assert!(way.unwrap().is_none(), "what serves nobody is in no way");
+    // But a 403, which any live key gets, displaces nothing.
+    let way = installs.in_the_way(&attempt, Proof::Forbidden).await;
+    assert!(way.unwrap().is_some());
+    let by_403 = attempt_of(&installs).await;
+    let accepted = installs.accept(by_403, Proof::Forbidden, None).await;
+    assert_eq!(accepted.unwrap(), Accepted::Occupied);
     let accepted = installs.accept(attempt, Proof::Answered, None).await;
     assert_eq!(accepted.unwrap(), Accepted::Active);
     let old = installs.stored(old.install_id(), 1).await.unwrap().unwrap();
@@ -62,6 +73,24 @@ async fn an_app_that_nobody_moved_is_occupied_until_the_old_key_is_dead(test: Te
     let live = world.installs.live();
     assert!(live.find(old.install_id()).unwrap().is_none());
     assert!(live.find(&id).unwrap().is_some());
+}
+
+async fn an_install_that_was_moved_ends_by_an_event_at_its_new_address(test: TestDatabase) {
+    let world = world(test).await;
+    let old = world.active("instapp_1").await;
+    world.installs.unpin(&world.slug).await.unwrap();
+    let (slug, app) = (Slug::parse("review").unwrap(), old.row().app.clone());
+    // Where nobody moved it, another address does not end it.
+    let elsewhere = world
+        .installs
+        .receive(&slug, event("uninstall", "instapp_1"));
+    assert_eq!(elsewhere.await.unwrap(), Receipt::Known);
+    let installs = opened(&world, BTreeMap::from([(slug.clone(), app)])).await;
+    let ended = installs.receive(&slug, event("uninstall", "instapp_1"));
+    assert_eq!(ended.await.unwrap(), Receipt::Ended);
+    let old = installs.stored(old.install_id(), 1).await.unwrap().unwrap();
+    assert_eq!(old.status(), Status::Uninstalled);
+    assert!(old.row().api_key.is_none());
 }
 
 /// The same database, as a host finds it that starts with these `app_id`s.

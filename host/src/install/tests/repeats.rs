@@ -1,6 +1,7 @@
 //! What comes again: the number of an attempt, and events that were altered.
 
 use super::*;
+use crate::store::installs::forget_unproven;
 
 on_both!(
     i21_installs_and_uninstalls_in_turns_leave_a_bounded_number_of_rows,
@@ -81,27 +82,47 @@ async fn i21_installs_and_uninstalls_in_turns_leave_a_bounded_number_of_rows(tes
             .await;
         assert_eq!(stored, Receipt::Stored);
     }
-    // The living one, eight that ended, and the first one, whose guest is still to be told.
+    // The living one, three that ended, and the first one, whose guest is still to be told.
     let rows = "select count(*) as total from installs";
-    assert_eq!(world.count(rows).await, 1 + 8 + 1);
+    assert_eq!(world.count(rows).await, 1 + 3 + 1);
     let work = "select count(*) as total from outbox";
-    assert!(world.count(work).await <= 2 * (1 + 8 + 1));
+    assert!(world.count(work).await <= 2 * (1 + 3 + 1));
     assert_eq!(world.events().await, 16);
-    // What is kept is known, and no session of the first one fits a later one.
-    let again = worded("install", "instapp_1", "key_198", 198);
-    assert_eq!(world.store(again).await, Receipt::Known);
+    let audit = "select count(*) as total from audit where event <> 'address_made'";
+    assert_eq!(
+        world.count(audit).await,
+        3,
+        "pinned, activated, uninstalled"
+    );
+    // Its guest has heard, and all else is forgotten too. No session of it may fit what comes later.
+    let mut tx = world.installs.database().write().await.unwrap();
+    let done = "update outbox set state = 'done' where kind = 'uninstalled'";
+    sqlx::query(done).execute(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap();
+    world.clock.advance(Duration::from_mins(5));
+    let events = [("uninstall", 200), ("install", 200)];
+    for (kind, word) in events {
+        world
+            .store(worded(kind, "instapp_1", "key_200", word))
+            .await;
+    }
+    assert_eq!(world.count(rows).await, 1 + 3 + 1);
+    let mut tx = world.installs.database().write().await.unwrap();
+    let now = world.clock.now();
+    let forgotten = forget_unproven(&mut tx, &world.slug, 0, now, 100).await;
+    assert_eq!(forgotten.unwrap(), 3);
+    tx.commit().await.unwrap();
     let id = InstallId::parse("instapp_1").unwrap();
-    let last = world.installs.provable(&id, 201).await.unwrap().unwrap();
+    let last = world.installs.provable(&id, 202).await.unwrap().unwrap();
     let accepted = world.installs.accept(last, Proof::Answered, None).await;
     assert_eq!(accepted.unwrap(), Accepted::Active);
-    let last = world.installs.stored(&id, 201).await.unwrap().unwrap();
+    let last = world.installs.stored(&id, 202).await.unwrap().unwrap();
     assert!(last.row().generation > first.row().generation + 1);
 }
 
 async fn i25_ended_installs_that_were_never_proven_are_forgotten_beyond_a_number(
     test: TestDatabase,
 ) {
-    use crate::store::installs::forget_unproven;
     let world = world(test).await;
     world.active("instapp_proven").await;
     world.receive("uninstall", "instapp_proven").await;
@@ -112,9 +133,13 @@ async fn i25_ended_installs_that_were_never_proven_are_forgotten_beyond_a_number
         assert_eq!(world.receive("uninstall", &install).await, Receipt::Ended);
     }
     let mut tx = world.installs.database().write().await.unwrap();
-    let forgotten = forget_unproven(&mut tx, &world.slug, 2).await.unwrap();
+    let now = world.clock.now();
+    // In bites of three.
+    for gone in [3, 1, 0] {
+        let forgotten = forget_unproven(&mut tx, &world.slug, 2, now, 3).await;
+        assert_eq!(forgotten.unwrap(), gone);
+    }
     tx.commit().await.unwrap();
-    assert_eq!(forgotten, 4);
     for (install, is_known) in [
         ("instapp_proven", true),
         ("instapp_3", false),
@@ -127,6 +152,11 @@ async fn i25_ended_installs_that_were_never_proven_are_forgotten_beyond_a_number
     let orphans = "select count(*) as total from outbox
          where installed_app_id not in (select installed_app_id from installs)";
     assert_eq!(world.count(orphans).await, 0);
+    // Their install events tell nothing any more.
+    let events = world.events().await;
+    world.clock.advance(Duration::from_hours(2));
+    world.installs.sweep_events().await.unwrap();
+    assert_eq!(world.events().await, events - 4);
 }
 
 async fn i21_a_late_install_event_in_other_words_brings_nothing_back(test: TestDatabase) {
@@ -146,7 +176,7 @@ async fn i21_a_late_install_event_in_other_words_brings_nothing_back(test: TestD
     let other = worded("install", "instapp_1", "second", 0);
     assert_eq!(world.store(other).await, Receipt::Stored);
     world.accept("instapp_1", 2).await;
-    // What was superseded may come back, by the same words and by others.
+    // What was superseded may come back, by other words.
     let third = worded("install", "instapp_1", "third", 0);
     assert_eq!(world.store(third).await, Receipt::Stored);
     let id = InstallId::parse("instapp_1").unwrap();
