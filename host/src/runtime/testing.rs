@@ -141,7 +141,7 @@ impl World {
         };
         let settings = RuntimeSettings {
             concurrent_calls: 20,
-            guest_threads: Some(1),
+            guest_threads: settings.guest_threads.or(Some(1)),
             ..settings
         };
         let plugins = folder.path().join("plugins");

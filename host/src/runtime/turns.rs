@@ -69,6 +69,10 @@ impl Waiter {
     }
 }
 
+fn is_called(waiter: Option<&Arc<Waiter>>) -> bool {
+    waiter.is_some_and(|waiter| waiter.is_called())
+}
+
 impl Queue {
     fn join(&mut self, who: &Who, waker: Option<Waker>) -> Arc<Waiter> {
         let waiter = Arc::new(Waiter(Mutex::new(Standing::Waiting(waker))));
@@ -156,8 +160,15 @@ impl Place {
     /// A turn for one poll; or none, and `waker` is woken when it is time to ask again.
     pub(crate) fn take(&mut self, waker: &Waker) -> Option<Turn<'_>> {
         let mut queue = self.turns.queue();
-        // It may be its own next.
-        let woken = std::mem::take(&mut self.hands_on).then(|| queue.pass_on());
+        let woken = if std::mem::take(&mut self.hands_on) {
+            // Another thread may have called it since its slice was over.
+            let was_called = is_called(self.waiter.as_ref());
+            let woken = queue.pass_on();
+            // Its own next is not woken: it runs now.
+            woken.filter(|_| was_called || !is_called(self.waiter.as_ref()))
+        } else {
+            None
+        };
         let taken = match &self.waiter {
             None if queue.free > 0 => {
                 queue.free -= 1;
@@ -178,9 +189,7 @@ impl Place {
             }
         };
         drop(queue);
-        if let Some(woken) = woken.flatten()
-            && !taken
-        {
+        if let Some(woken) = woken {
             woken.wake();
         }
         // Not made where none was taken: dropping it would give one back.

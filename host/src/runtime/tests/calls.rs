@@ -68,6 +68,31 @@ async fn s6_a_call_beside_spinning_ones_is_answered_while_they_spin() {
     until(|| at_rest(&world)).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn s6_spinning_calls_on_two_threads_all_use_their_cpu_time_up() {
+    let mut settings = RuntimeSettings {
+        guest_threads: Some(2),
+        ..RuntimeSettings::default()
+    };
+    settings.limits.portal.wall = Duration::from_secs(30);
+    let world = World::with(&[], settings).await;
+    // As many as threads meet most often: each is the next of the other.
+    for (round, count) in [2, 2, 3, 4, 2, 2].into_iter().enumerate() {
+        // Another version each time, so that nobody is in quarantine.
+        let manifest = format!("[limits]\ncpu_ms = {}", 200 + round);
+        world.load(&manifest, &guest("(loop $l (br $l))")).await;
+        let mut spinning = JoinSet::new();
+        for _ in 0..count {
+            let (runtime, install) = (world.runtime.clone(), world.install.clone());
+            spinning
+                .spawn(async move { runtime.handle(&install, session(), request("GET")).await });
+        }
+        for ended in spinning.join_all().await {
+            assert_eq!(ended, Err(CallFailure::Cpu));
+        }
+    }
+}
+
 #[tokio::test]
 async fn s11_a_panic_in_a_host_function_ends_that_call_alone() {
     let world = World::new(&[]).await;

@@ -300,3 +300,23 @@ fn the_newest_waker_is_the_one_that_is_woken() {
     drop(turn);
     assert_eq!(bells.map(|bell| bell.rings()), [0, 1]);
 }
+
+#[test]
+fn who_was_called_before_it_handed_on_wakes_whom_it_hands_on_to() {
+    let turns = Turns::new(2);
+    let (mut first, mut second) = (place(&turns, "a1"), place(&turns, "b1"));
+    let bells = [(); 2].map(|()| Arc::new(Bell::default()));
+    let wakers = bells.clone().map(Waker::from);
+    first.take(&wakers[0]).unwrap().end_slice(&wakers[0]);
+    second.take(&wakers[1]).unwrap().end_slice(&wakers[1]);
+    // The second one's turn goes to the first, which still has its own to hand on.
+    assert!(second.take(&wakers[1]).is_none());
+    assert_eq!(bells.each_ref().map(|bell| bell.rings()), [2, 1]);
+    let turn = first.take(&wakers[0]).unwrap();
+    assert_eq!(bells.each_ref().map(|bell| bell.rings()), [2, 2]);
+    drop(turn);
+    drop(second.take(&wakers[1]).unwrap());
+    assert!(is_at_rest(&turns, 2));
+}
+
+mod tasks;
