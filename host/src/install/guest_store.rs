@@ -154,7 +154,7 @@ impl GuestStore {
         }
         let (store, writer) = (self.clone(), tenant.clone());
         let (key, value) = (key.to_owned(), value.to_vec());
-        let writing = async move { store.write(&writer, key, &value, condition).await };
+        let writing = Box::pin(async move { store.write(&writer, key, &value, condition).await });
         self.in_lane(tenant, Lane::Write, writing).await
     }
 
@@ -214,7 +214,7 @@ impl GuestStore {
     ) -> Result<(), GuestStoreError> {
         check_key(key)?;
         let (store, writer, key) = (self.clone(), tenant.clone(), key.to_owned());
-        let removing = async move { store.remove(&writer, &key, condition).await };
+        let removing = Box::pin(async move { store.remove(&writer, &key, condition).await });
         self.in_lane(tenant, Lane::Write, removing).await
     }
 

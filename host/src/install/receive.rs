@@ -28,7 +28,7 @@ const MAX_UNKNOWN: i64 = 10_000;
 /// Ended attempts that are remembered for each install.
 const KEPT_ENDED: i64 = 3;
 /// Nothing that was active is forgotten before every host has had the time to read that it has ended.
-const ALL_HAVE_READ: Duration = Duration::from_secs(60);
+const ALL_HAVE_READ: Duration = Duration::from_mins(1);
 /// What a 403 had activated is forgotten no sooner: no session of it lives that long.
 const NO_SESSION_LIVES: Duration = Duration::from_hours(24);
 /// Rows that are forgotten in one go: an event waits for it.
