@@ -37,6 +37,8 @@ const SHARED_POLL: Duration = Duration::from_secs(5);
 const LEASE: Duration = Duration::from_secs(30);
 /// Tries to give work back, one each second.
 const GIVING_BACK: u32 = 10;
+/// How long work waits for an install that is not whole.
+const PUT_OFF: Duration = Duration::from_mins(10);
 /// What is past its time is forgotten this often.
 const SWEEP: Duration = Duration::from_hours(1);
 /// Leases are renewed this often.
@@ -283,11 +285,11 @@ impl Intake {
         Ok(())
     }
 
-    /// Another try of what waits for its install to be whole again.
+    /// Puts off what waits for its install to be whole again; it is hastened then.
     async fn postpone(&self, work: &Work, reason: &str) -> Result<(), StoreError> {
         let now = self.0.parts.clock.now();
-        let next = now.plus(backoff::wait(work.tries));
         let mut tx = self.0.parts.installs.database().write().await?;
+        let next = now.plus(PUT_OFF);
         outbox::postpone(&mut tx, &self.0.host, work, next, reason, now).await?;
         tx.commit().await?;
         Ok(())

@@ -14,6 +14,7 @@ use super::lifecycle::{Installs, NOTHING};
 use super::live::NotCurrent;
 use super::switches::Switches;
 use super::tenant::Tenant;
+use crate::model::UnixMillis;
 use crate::store::changes::{self, Watch};
 use crate::store::installs::Status;
 use crate::store::{Connection, StoreError, installs};
@@ -23,6 +24,8 @@ const LOOK: Duration = Duration::from_millis(500);
 /// A look that takes longer is given up and begun again.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// After a pause this long everything is read again: shorter than what was active is kept after it has ended.
+const PAUSED: Duration = Duration::from_secs(30);
 /// Changes that are brought in at once.
 const BATCH: u32 = 250;
 
@@ -42,6 +45,7 @@ pub async fn follow(
         switches,
         apps_seen: -1,
         connected: 0,
+        looked: UnixMillis::new(0),
         is_anew: false,
         failing: false,
     };
@@ -60,6 +64,8 @@ pub struct Follower {
     apps_seen: i64,
     /// The connection over which the last look went, by its number. After a look that failed it is another one.
     connected: u64,
+    /// When the last look was done, by the time of the day, which counts on while a machine is paused.
+    looked: UnixMillis,
     /// Whether everything is to be read again: what is read now may come from a server that lost what was read before,
     /// and has counted on since then.
     is_anew: bool,
@@ -98,6 +104,9 @@ impl Follower {
             self.is_anew = true;
             self.connected = self.watch.connected();
         }
+        let now = self.installs.0.clock.now();
+        // What ended long ago may be forgotten, and its end can't be read any more.
+        self.is_anew |= now.since(self.looked) >= PAUSED;
         let numbers = changes::numbers(&mut connection).await?;
         if self.is_anew {
             self.installs
@@ -119,6 +128,7 @@ impl Follower {
             self.switches.reload().await?;
             self.apps_seen = numbers.apps;
         }
+        self.looked = now;
         Ok(())
     }
 

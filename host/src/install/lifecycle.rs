@@ -296,9 +296,9 @@ impl Installs {
         let Some(active) = installs::transition(&mut tx, row, change, now).await? else {
             return Ok(Accepted::Gone);
         };
-        self.begin_anew(&mut tx, &active, now).await?;
+        let left = self.begin_anew(&mut tx, &active, now).await?;
         tx.commit().await?;
-        for other in &displaced {
+        for other in displaced.iter().chain(&left) {
             self.0.live.remove(&other.install);
         }
         self.0.live.put(Tenant::new(active));
@@ -306,13 +306,15 @@ impl Installs {
         Ok(Accepted::Active)
     }
 
-    /// What belongs to an activation: the pin, the guest's message, a clean store, the audit line.
+    /// What belongs to an activation: the pin, the guest's message, a clean store, the audit line. Answers the installs
+    /// that serve no longer because the pin took their app from their slug.
     async fn begin_anew(
         &self,
         tx: &mut Connection,
         row: &InstallRow,
         now: UnixMillis,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<InstallRow>, StoreError> {
+        let mut left = Vec::new();
         if !self.0.app_ids.contains_key(&row.slug)
             && pins::pin(tx, &row.slug, &row.app, now).await?
         {
@@ -325,6 +327,7 @@ impl Installs {
                 now,
             )
             .await?;
+            left = leave(tx, row, now).await?;
         }
         // An earlier life of this very id that was not cleaned up yet must not show in the new one.
         if outbox::drop_waiting(tx, &row.install, outbox::Kind::Uninstalled).await? > 0 {
@@ -339,6 +342,8 @@ impl Installs {
             now,
         )
         .await?;
+        // It may have been put off until now.
+        outbox::hasten(tx, &row.install, row.attempt, outbox::Kind::Installed, now).await?;
         audit::append(
             tx,
             "activated",
@@ -347,7 +352,8 @@ impl Installs {
             &row.granted.joined(),
             now,
         )
-        .await
+        .await?;
+        Ok(left)
     }
 
     /// Notes that Cloud refused the key of a pending attempt.
@@ -379,6 +385,33 @@ async fn neighbours(
     let (app, instance) = (&row.app, &row.instance);
     found.extend(installs::living_elsewhere(connection, app, instance, &row.slug).await?);
     Ok(found)
+}
+
+/// Suspends the installs of an app in other instances that it has under another slug: that slug is not the app's any
+/// more. Their keys stay, should it be given back.
+async fn leave(
+    tx: &mut Connection,
+    row: &InstallRow,
+    now: UnixMillis,
+) -> Result<Vec<InstallRow>, StoreError> {
+    let left = installs::active_elsewhere(tx, &row.app, &row.slug).await?;
+    for other in &left {
+        let change = Transition::suspension(Status::Revoked);
+        installs::transition(tx, other, change, now).await?;
+        let (slug, install, to) = (Some(&other.slug), Some(&other.install), row.slug.as_str());
+        audit::append(
+            tx,
+            "revoked",
+            slug,
+            install,
+            &format!("its app is {to} now"),
+            now,
+        )
+        .await?;
+        warn!(install.id = %other.install, app = %other.slug,
+            "Revoked install {} of {}: its app is {to} now", other.install, other.slug);
+    }
+    Ok(left)
 }
 
 /// An install that only a 403 activated gives way to an attempt that Cloud answered.

@@ -106,22 +106,27 @@ impl Installs {
         self.database().bounded(receiving).await
     }
 
-    /// Forgets install events after 90 days, and after an hour where nothing else is known of their install any more.
-    /// That something has ended is remembered for good.
+    /// Forgets install events after 90 days, and after an hour where nothing else is known of their install any more. The
+    /// newest ends are remembered for good. Goes in bites: each keeps whoever else writes waiting.
     pub async fn sweep_events(&self) -> Result<u64, StoreError> {
         let now = self.0.clock.now();
-        let mut tx = self.0.database.write().await?;
-        let mut forgotten = events::forget_installs(&mut tx, now.minus(EVENT_LIFE)).await?;
-        tx.commit().await?;
-        loop {
-            let mut tx = self.0.database.write().await?;
-            let gone = events::forget_orphans(&mut tx, now.minus(ORPHAN_LIFE), BITE).await?;
-            tx.commit().await?;
-            forgotten += gone;
-            if gone == 0 {
-                return Ok(forgotten);
+        let mut forgotten = 0;
+        for orphans in [false, true] {
+            loop {
+                let mut tx = self.0.database.write().await?;
+                let gone = if orphans {
+                    events::forget_orphans(&mut tx, now.minus(ORPHAN_LIFE), BITE).await?
+                } else {
+                    events::forget_installs(&mut tx, now.minus(EVENT_LIFE), BITE).await?
+                };
+                tx.commit().await?;
+                forgotten += gone;
+                if gone < BITE.unsigned_abs() {
+                    break;
+                }
             }
         }
+        Ok(forgotten)
     }
 
     async fn receive_install(
@@ -271,6 +276,17 @@ impl Installs {
         };
         let known = installs::attempts_of(&mut tx, &event.install).await?;
         let ended = self.end_all(&mut tx, slug, &event, now).await?;
+        let is_here = |row: &&InstallRow| row.app == event.app && row.instance == event.instance;
+        if ended == 0
+            && known
+                .iter()
+                .filter(is_here)
+                .any(|row| is_living(row.status))
+        {
+            warn!(install.id = %event.install, app = %slug, alarm = true,
+                "Left {} as it is: its end came to the address of {slug}, and it belongs to another app here. \
+                 If that was given up, set its `app_id` in the configuration", event.install);
+        }
         if ended == 0 && !known.is_empty() {
             // It ended before, or lives elsewhere: its own rows say so, and another tombstone would add nothing.
             return Ok(Receipt::Known);

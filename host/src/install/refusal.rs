@@ -54,8 +54,9 @@ impl Installs {
             audit::append(&mut tx, "revoked", slug, install, "", now).await?;
         }
         tx.commit().await?;
+        // Also where its row is not as it stands here: whatever it has become, this is not it.
+        self.0.live.remove_attempt(tenant);
         if revoked {
-            self.0.live.remove(tenant.install_id());
             warn!(install.id = %tenant.install_id(), app = %tenant.slug(),
                 "Revoked install {}: Cloud refused its key twice", tenant.install_id());
         }

@@ -61,11 +61,7 @@ impl Intake {
         let attempt = parts.installs.provable(&work.install, work.attempt).await?;
         let Some(attempt) = attempt.filter(|attempt| attempt.tenant().status() == Status::Pending)
         else {
-            let stored = parts.installs.stored(&work.install, work.attempt).await?;
-            // Its key may open again, once its master key is back.
-            if stored.is_some_and(|stored| stored.status() == Status::KeyUnreadable) {
-                return self.postpone(work, "its key does not open").await;
-            }
+            // One whose key does not open is proven anew, as work of its own, when it does.
             return self.finish(work).await;
         };
         match parts.cloud.prove(attempt.tenant(), PATIENCE).await? {

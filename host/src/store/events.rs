@@ -107,16 +107,21 @@ pub async fn insert(
     Ok(())
 }
 
-/// Forgets install events that came before `then`. Answers how many.
+/// Forgets install events that came before `then`, at most `bite` at once. Answers how many.
 pub async fn forget_installs(
     connection: &mut Connection,
     then: UnixMillis,
+    bite: i64,
 ) -> Result<u64, StoreError> {
-    let done =
-        sqlx::query("delete from webhook_events where event_type = 'install' and received_at < $1")
-            .bind(then.get())
-            .execute(connection)
-            .await?;
+    let done = sqlx::query(
+        "delete from webhook_events where (app_slug, idempotency_key, attempt) in (
+             select app_slug, idempotency_key, attempt from webhook_events
+             where event_type = 'install' and received_at < $1 order by received_at limit $2)",
+    )
+    .bind(then.get())
+    .bind(bite)
+    .execute(connection)
+    .await?;
     Ok(done.rows_affected())
 }
 
@@ -132,7 +137,7 @@ pub async fn forget_orphans(
              select app_slug, idempotency_key, attempt from webhook_events as event
              where event_type = 'install' and received_at < $1 and not exists (
                  select 1 from installs where installs.installed_app_id = event.installed_app_id)
-             limit $2)",
+             order by received_at limit $2)",
     )
     .bind(then.get())
     .bind(bite)

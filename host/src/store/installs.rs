@@ -319,6 +319,23 @@ pub async fn living_elsewhere(
     )
 }
 
+/// The active installs of an app of Cloud, in whatever instance, under other slugs than the given one.
+pub async fn active_elsewhere(
+    connection: &mut Connection,
+    app: &AppId,
+    slug: &Slug,
+) -> Result<Vec<InstallRow>, StoreError> {
+    rows(
+        sqlx::query(
+            "select * from installs where app_id = $1 and status = 'active' and app_slug <> $2",
+        )
+        .bind(app.as_str())
+        .bind(slug.as_str())
+        .fetch_all(connection)
+        .await?,
+    )
+}
+
 /// Every install, its newest attempt only, in the order of their creation.
 pub async fn list(connection: &mut Connection) -> Result<Vec<InstallRow>, StoreError> {
     rows(

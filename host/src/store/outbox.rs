@@ -98,7 +98,7 @@ pub async fn add(
     Ok(())
 }
 
-/// Adds work, also where the same was done before: it is to be done anew then, as a delivery of its own.
+/// Adds work, also where the same waits or was done before: it is done anew then, as a delivery of its own.
 pub async fn add_anew(
     connection: &mut Connection,
     install: &InstallId,
@@ -107,15 +107,12 @@ pub async fn add_anew(
     due: UnixMillis,
     now: UnixMillis,
 ) -> Result<(), StoreError> {
-    sqlx::query(
-        "delete from outbox
-         where installed_app_id = $1 and attempt = $2 and kind = $3 and state <> 'waiting'",
-    )
-    .bind(install.as_str())
-    .bind(attempt)
-    .bind(kind.as_str())
-    .execute(&mut *connection)
-    .await?;
+    sqlx::query("delete from outbox where installed_app_id = $1 and attempt = $2 and kind = $3")
+        .bind(install.as_str())
+        .bind(attempt)
+        .bind(kind.as_str())
+        .execute(&mut *connection)
+        .await?;
     add(connection, install, attempt, kind, due, now).await
 }
 
@@ -267,7 +264,28 @@ pub async fn retry(
     Ok(())
 }
 
-/// Sets work to another try that can't be done for now, through no fault of its own: its life begins anew.
+/// Makes work due now that waits and that nobody is doing.
+pub async fn hasten(
+    connection: &mut Connection,
+    install: &InstallId,
+    attempt: i64,
+    kind: Kind,
+    now: UnixMillis,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "update outbox set next_at = $4 where installed_app_id = $1 and attempt = $2 and kind = $3
+             and state = 'waiting' and next_at > $4",
+    )
+    .bind(install.as_str())
+    .bind(attempt)
+    .bind(kind.as_str())
+    .bind(now.get())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Puts work off that can't be done for now, through no fault of its own: that is no try, and its life begins anew.
 pub async fn postpone(
     connection: &mut Connection,
     host: &str,
@@ -277,7 +295,7 @@ pub async fn postpone(
     now: UnixMillis,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "update outbox set tries = tries + 1, next_at = $4, reason = $5, created_at = $6,
+        "update outbox set next_at = $4, reason = $5, created_at = $6,
              lease_by = null, lease_until = null
          where id = $1 and run_id = $2 and lease_by = $3",
     )

@@ -211,7 +211,10 @@ async fn only_the_newest_ends_of_unknown_installs_are_kept(test: TestDatabase) {
     );
     // Ends are kept for good, installs until their time.
     let then = NOW.plus(Duration::from_secs(3));
-    assert_eq!(events::forget_installs(&mut tx, then).await.unwrap(), 2);
+    assert_eq!(
+        events::forget_installs(&mut tx, then, 100).await.unwrap(),
+        2
+    );
     let rows = sqlx::query("select idempotency_key from webhook_events order by received_at");
     let rows = rows.fetch_all(&mut *tx).await.unwrap();
     let kept: Vec<String> = rows.iter().map(|row| row.get(0)).collect();

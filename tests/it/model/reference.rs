@@ -42,6 +42,8 @@ pub(super) struct Attempt {
     pub(super) proof: Option<Cloud>,
     pub(super) refusals: i64,
     changed_ms: i64,
+    /// Which activation of all was its last; 0 for none.
+    activation: u64,
 }
 
 /// What the guest is to be told.
@@ -96,8 +98,7 @@ pub(super) struct Reference {
     pub(super) sent: Vec<Event>,
     pub(super) outcome: Option<Outcome>,
     answered: BTreeSet<Event>,
-    /// Of each install the attempt that was active last.
-    last_active: BTreeMap<usize, i64>,
+    activations: u64,
     /// When the key of an active install was first refused in a row. A host that starts anew has forgotten it.
     first_refusal: BTreeMap<usize, i64>,
     now_ms: i64,
@@ -230,6 +231,7 @@ impl Reference {
             proof: None,
             refusals: 0,
             changed_ms: self.now_ms,
+            activation: 0,
         });
         self.forget_ended(told.install);
         Outcome::Stored
@@ -243,28 +245,25 @@ impl Reference {
         })
     }
 
-    /// Of what has ended stay the newest three, the one that was active last, what was active a minute ago, and what its
-    /// guest is to be told of.
+    /// Of what has ended stay the newest three, the one of them all that was active last, what was active a minute ago,
+    /// and what its guest is to be told of.
     fn forget_ended(&mut self, install: usize) {
         let of_it = |one: &&Attempt| one.told.install == install && !one.fate.holds_key();
-        let mut ended: Vec<i64> = self
-            .attempts
-            .iter()
-            .filter(of_it)
-            .map(|one| one.number)
-            .collect();
-        ended.sort_unstable_by(|one, other| other.cmp(one));
-        for number in ended.into_iter().skip(MOST_ENDED) {
-            let owed = self.hooks.contains(&(install, number, Hook::Uninstalled));
-            let now = self.now_ms;
-            let is_fresh =
-                |one: &Attempt| one.proof.is_some() && now - one.changed_ms <= REMEMBERED_MS;
-            if !owed && self.last_active.get(&install) != Some(&number) {
-                self.attempts.retain(|one| {
-                    (one.told.install, one.number) != (install, number) || is_fresh(one)
-                });
-            }
-        }
+        let ended = || self.attempts.iter().filter(of_it);
+        let last = ended().map(|one| one.activation).max().unwrap_or(0);
+        let mut newest: Vec<i64> = ended().map(|one| one.number).collect();
+        newest.sort_unstable();
+        let newest = newest.split_off(newest.len().saturating_sub(MOST_ENDED));
+        let (now, hooks) = (self.now_ms, &self.hooks);
+        self.attempts.retain(|one| {
+            let was_active = one.activation > 0;
+            one.told.install != install
+                || one.fate.holds_key()
+                || newest.contains(&one.number)
+                || (was_active && one.activation == last)
+                || (was_active && now - one.changed_ms <= REMEMBERED_MS)
+                || hooks.contains(&(install, one.number, Hook::Uninstalled))
+        });
     }
 
     /// Attempts that Cloud has refused make room for a fourth; those that it has not answered stay.
@@ -291,16 +290,27 @@ impl Reference {
         if !self.belongs(place) {
             return Outcome::Refused;
         }
-        let here = |one: &Attempt| living(one) && one.told.place == place;
+        // Also what the app has at another slug that it does not belong to.
+        let here: BTreeSet<(usize, i64)> = self
+            .attempts
+            .iter()
+            .filter(|one| {
+                let there = one.told.place;
+                living(one)
+                    && (there.app, there.instance) == (place.app, place.instance)
+                    && (there.slug == place.slug || !self.belongs(there))
+            })
+            .map(|one| (one.told.install, one.number))
+            .collect();
         let is_known = self.attempts.iter().any(|one| one.told.install == install);
-        if is_known && !self.attempts.iter().any(here) {
+        if is_known && here.is_empty() {
             // It has ended before, or lives elsewhere: its own rows say so.
             return Outcome::Known;
         }
         self.answered.insert(event.clone());
         for at in 0..self.attempts.len() {
             let one = &self.attempts[at];
-            if here(one) {
+            if here.contains(&(one.told.install, one.number)) {
                 if one.fate != Fate::Pending {
                     self.hooks.insert((install, one.number, Hook::Uninstalled));
                 }
@@ -399,8 +409,8 @@ impl Reference {
         attempt.fate = Fate::Active;
         attempt.proof = Some(cloud);
         self.first_refusal.remove(&install);
-        let number = attempt.number;
-        self.last_active.insert(install, number);
+        self.activations += 1;
+        attempt.activation = self.activations;
         Outcome::Accepted
     }
 

@@ -57,6 +57,7 @@ async fn an_app_that_the_configuration_moves_takes_its_instances_with_it(test: T
 async fn an_app_that_nobody_moved_is_occupied_until_the_old_key_is_dead(test: TestDatabase) {
     let world = world(test).await;
     let old = world.active("instapp_1").await;
+    let beside = world.active("instapp_3").await;
     world.installs.unpin(&world.slug).await.unwrap();
     let slug = Slug::parse("review").unwrap();
     let stands = attempt(&world.installs, &slug).await;
@@ -73,6 +74,12 @@ async fn an_app_that_nobody_moved_is_occupied_until_the_old_key_is_dead(test: Te
     let live = world.installs.live();
     assert!(live.find(old.install_id()).unwrap().is_none());
     assert!(live.find(&id).unwrap().is_some());
+    // The app is another slug's by this. Its installs in other instances serve no longer, and keep their keys.
+    assert!(live.find(beside.install_id()).unwrap().is_none());
+    let beside = world.installs.stored(beside.install_id(), 1).await;
+    let beside = beside.unwrap().unwrap();
+    assert_eq!(beside.status(), Status::Revoked);
+    assert!(beside.row().api_key.is_some());
 }
 
 async fn an_install_that_was_moved_ends_by_an_event_at_its_new_address(test: TestDatabase) {

@@ -37,12 +37,16 @@ pub async fn forget_ended(
 }
 
 /// The attempts of an app that ended without Cloud having ever answered a read with their key, but for the newest `$2`;
-/// those that a 403 had activated only if they changed before `$3`. The first `$4` of them.
+/// those that a 403 had activated only if they changed before `$3`, and none whose guest is still to be told. The first
+/// `$4` of them.
 macro_rules! unproven {
     () => {
         "select installed_app_id, attempt from installs
          where app_slug = $1 and status in ('superseded', 'uninstalled')
              and (proof is null or (proof = 'forbidden' and updated_at < $3))
+             and not exists (
+                 select 1 from outbox as told where told.installed_app_id = installs.installed_app_id
+                     and told.attempt = installs.attempt and told.kind = 'uninstalled' and told.state = 'waiting')
          order by updated_at desc, installed_app_id, attempt limit $4 offset $2"
     };
 }
