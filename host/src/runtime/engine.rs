@@ -200,6 +200,7 @@ fn pooled(settings: &EngineSettings) -> Config {
         .max_core_instances_per_component(MAX_CORE_INSTANCES)
         .max_memories_per_component(MAX_MEMORIES)
         .max_tables_per_component(MAX_TABLES)
+        .max_tables_per_module(MAX_TABLES)
         .table_elements(MAX_TABLE_ELEMENTS)
         .max_memory_size(settings.max_memory_bytes)
         // Kept resident, a slot's first pages are cleared by hand instead of by the kernel.
@@ -277,6 +278,18 @@ mod tests {
             let error = compile(&format!("(component (core module {module}))")).unwrap_err();
             assert!(error.contains(expected), "{module}: {error}");
         }
+    }
+
+    #[test]
+    fn h07_one_module_may_have_as_many_tables_as_an_app() {
+        let with = |count: u32| {
+            let tables = "(table 1 funcref)".repeat(count as usize);
+            compile(&format!(
+                "(component (core module $m {tables}) (core instance (instantiate $m)))"
+            ))
+        };
+        assert_eq!(with(MAX_TABLES), Ok(()));
+        assert!(with(MAX_TABLES + 1).is_err());
     }
 
     #[test]
