@@ -82,6 +82,8 @@ impl Host {
         clock: Arc<dyn Clock>,
         compiler: Compiler,
     ) -> anyhow::Result<Self> {
+        // Each app keeps the image of its memory open, beside the connections.
+        raise_descriptor_limit();
         make_data_dir(&config.data_dir)?;
         let lock = HostLock::take(&config.data_dir, &config.database)?;
         let keyring = Arc::new(keys::keyring(secrets).await?);
@@ -129,12 +131,10 @@ impl Host {
     pub async fn load_packages(&self) -> anyhow::Result<Vec<(Slug, Change)>> {
         self.runtime.switch_off(self.switches.off()).await;
         let changes = self.runtime.load_folder(&self.config.plugins).await;
-        for app in self.runtime.registry().list() {
-            self.endpoints
-                .ensure(app.slug())
-                .await
-                .context("making the address secrets")?;
-        }
+        let apps = self.runtime.registry().list();
+        let slugs = apps.iter().map(|app| app.slug().clone());
+        let made = self.endpoints.ensure_all(slugs).await;
+        made.context("making the address secrets")?;
         Ok(changes)
     }
 
@@ -279,7 +279,6 @@ impl Host {
         let mut keeping_step = self.keep_step(&stopping);
         let noting = note_uses(self.endpoints.clone(), stopping.clone());
         let noting = tokio::spawn(noting);
-        raise_descriptor_limit();
         let told = stopping.clone().cancelled_owned();
         let told = tokio::spawn(async move {
             told.await;

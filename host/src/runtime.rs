@@ -230,10 +230,11 @@ impl Runtime {
         })))
     }
 
-    /// Reads every package of a folder. A package that can't be served stops only itself and is listed with its reason;
-    /// names that start with a dot, and plain files, are no packages.
+    /// Reads every package of a folder, before anything is served: all apps are there at once. A package that can't be
+    /// served stops only itself and is listed with its reason; names that start with a dot, and plain files, are no
+    /// packages.
     pub async fn load_folder(&self, plugins: &Path) -> Vec<(Slug, Change)> {
-        let changes = load::folder(&self.0, plugins).await;
+        let changes = load::begin(&self.0, plugins).await;
         let runtime = Arc::clone(&self.0);
         let sweep = move || {
             if let Some(cache) = &runtime.cache {
@@ -270,7 +271,7 @@ impl Runtime {
     /// Looks at every app now. An app that is gone is dropped.
     pub async fn reload_all(&self) -> Vec<(Slug, Change)> {
         match self.0.folder() {
-            Some(plugins) => load::folder(&self.0, &plugins).await,
+            Some(plugins) => load::again(&self.0, &plugins).await,
             None => Vec::new(),
         }
     }

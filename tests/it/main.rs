@@ -31,6 +31,7 @@ mod kills;
 mod kyc;
 mod launch;
 mod lifecycle;
+mod many_apps;
 mod model;
 mod outbound;
 mod packages;

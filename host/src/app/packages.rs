@@ -23,31 +23,30 @@ pub(super) async fn make_addresses(
     let mut made: BTreeSet<Slug> = BTreeSet::new();
     let mut failing = false;
     while !stopping.is_cancelled() {
-        let mut failed = false;
-        for app in runtime.registry().list() {
-            if made.contains(app.slug()) {
-                continue;
-            }
-            match endpoints.ensure(app.slug()).await {
-                Ok(()) => drop(made.insert(app.slug().clone())),
-                Err(error) => {
-                    if !failing {
-                        warn!(
-                            app = %app.slug(),
-                            error = &error as &dyn std::error::Error,
-                            "The addresses of {} could not be made; it is tried again",
-                            app.slug()
-                        );
-                    }
-                    failed = true;
-                    break;
+        let apps = runtime.registry().list();
+        let fresh = apps.iter().map(|app| app.slug());
+        let fresh: Vec<_> = fresh
+            .filter(|slug| !made.contains(*slug))
+            .cloned()
+            .collect();
+        match endpoints.ensure_all(fresh.clone()).await {
+            Ok(()) => {
+                made.extend(fresh);
+                if failing {
+                    info!("The addresses of every app are made");
                 }
+                failing = false;
+            }
+            Err(error) => {
+                if !failing {
+                    warn!(
+                        error = &error as &dyn std::error::Error,
+                        "The addresses of apps that appeared could not be made; it is tried again"
+                    );
+                }
+                failing = true;
             }
         }
-        if failing && !failed {
-            info!("The addresses of every app are made");
-        }
-        failing = failed;
         tokio::select! {
             () = stopping.cancelled() => return,
             () = tokio::time::sleep(AGAIN), if failing => {}

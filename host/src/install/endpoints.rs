@@ -2,7 +2,7 @@
 
 mod rows;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -27,6 +27,8 @@ use crate::store::{Connection, Database, StoreError, audit};
 const KINDS: [EndpointKind; 2] = [EndpointKind::Callback, EndpointKind::Portal];
 /// Uses of the master key by one change: a secret for each address.
 const CHANGE_USES: u64 = KINDS.len() as u64;
+/// Apps whose addresses are made by one commit: some thousand statements, which a distant database answers in time.
+const APPS_AT_ONCE: usize = 250;
 
 /// Which address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -218,26 +220,46 @@ impl Endpoints {
 
     /// Makes the secrets that an app lacks.
     pub async fn ensure(&self, slug: &Slug) -> Result<(), EndpointsError> {
-        let lacks = |kind| self.newest(kind, slug).is_none();
-        if !KINDS.into_iter().any(lacks) {
-            return Ok(());
-        }
-        let (endpoints, slug) = (self.clone(), slug.clone());
-        to_its_end(async move {
-            let change = endpoints.make_missing(&slug);
-            endpoints.database.bounded(change).await
-        })
-        .await
+        self.ensure_all([slug.clone()]).await
     }
 
-    async fn make_missing(&self, slug: &Slug) -> Result<(), EndpointsError> {
+    /// Makes the secrets that any of these apps lacks, those of many apps by one commit.
+    pub async fn ensure_all(
+        &self,
+        slugs: impl IntoIterator<Item = Slug>,
+    ) -> Result<(), EndpointsError> {
+        let lacking = self.lacking(slugs);
+        for slugs in lacking.chunks(APPS_AT_ONCE) {
+            let (endpoints, slugs) = (self.clone(), slugs.to_vec());
+            to_its_end(async move {
+                let change = endpoints.make_missing(&slugs);
+                endpoints.database.bounded(change).await
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Those of the apps that lack an address.
+    fn lacking(&self, slugs: impl IntoIterator<Item = Slug>) -> Vec<Slug> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let have: HashSet<_> = known.iter().map(|own| (&own.slug, own.kind)).collect();
+        let lacks = |slug: &Slug| KINDS.iter().any(|kind| !have.contains(&(slug, *kind)));
+        slugs.into_iter().filter(lacks).collect()
+    }
+
+    async fn make_missing(&self, slugs: &[Slug]) -> Result<(), EndpointsError> {
         let _turn = self.turn.lock().await;
-        let (mut tx, mut uses) = self.uses.begin(CHANGE_USES).await?;
+        let wanted = CHANGE_USES * slugs.len() as u64;
+        let (mut tx, mut uses) = self.uses.begin(wanted).await?;
         let rows = endpoints::list(&mut tx).await?;
-        for kind in KINDS {
-            // Another host may have been quicker.
-            if newest_of(&rows, slug, kind).is_none() {
-                self.make(&mut tx, slug, kind, 1, uses.permit()?).await?;
+        // Another host may have been quicker.
+        let have: HashSet<_> = rows.iter().map(|row| (&row.slug, &*row.kind)).collect();
+        for slug in slugs {
+            for kind in KINDS {
+                if !have.contains(&(slug, kind.as_str())) {
+                    self.make(&mut tx, slug, kind, 1, uses.permit()?).await?;
+                }
             }
         }
         self.commit(tx).await

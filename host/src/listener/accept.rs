@@ -186,7 +186,7 @@ fn why(full: Full) -> &'static str {
     }
 }
 
-/// Lets the process open as many files as the system allows it: the connections need more than the usual 1,024.
+/// Lets the process open as many files as the system allows it: connections and apps need more than the usual 1,024.
 pub fn raise_descriptor_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);

@@ -182,6 +182,8 @@ fn hardened() -> Config {
         .wasm_wide_arithmetic(false)
         .concurrency_support(false)
         .epoch_interruption(true)
+        // Only foreign debuggers would use it, and each app would keep it in memory and register it at each load.
+        .native_unwind_info(false)
         .max_wasm_stack(512 * 1024)
         // The difference is what host functions get; were it small, a deep guest could abort the process.
         .async_stack_size(2 * MIB);

@@ -3,25 +3,22 @@
 //! One look at an app: its stamp, its package read as one snapshot, compiled if it is another one than what serves, and
 //! then one pointer swapped. `watch` decides when to look.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tracing::{error, info, warn};
-
 use super::Inner;
-use super::admission::Admission;
-use super::package::{Package, PackageError};
+use super::package::{ComponentFile, Package, PackageError};
 use super::plugin::Plugin;
-use super::registry::{App, AppStatus};
 use crate::model::Slug;
 
 mod cache;
 pub(super) mod code;
 mod compiler;
 mod debounce;
+mod folder;
 mod notices;
 mod prepare;
+mod publish;
 pub(super) mod scan;
 mod stamp;
 mod turns;
@@ -35,10 +32,14 @@ pub use compiler::{COMMAND as COMPILE_COMMAND, Compiler};
 pub(super) use prepare::compiled;
 
 pub(crate) use debounce::Debounce;
+pub(super) use folder::{again, begin};
 pub(crate) use notices::{Notice, Notices};
 pub(crate) use stamp::{Stamp, stamp};
 pub(super) use turns::LookTurns;
 pub(super) use watch::watch;
+
+use folder::list;
+use publish::{Step, publish};
 
 /// What a package is made of.
 const PARTS: [&str; 3] = ["app.toml", "app.wasm", "ui"];
@@ -93,66 +94,11 @@ enum Found {
     Refused(Refusal),
 }
 
-/// Looks at every package of a folder, one after the other, and drops the apps that are no longer there.
-pub(super) async fn folder(runtime: &Arc<Inner>, plugins: &Path) -> Vec<(Slug, Change)> {
-    runtime.remember_folder(plugins);
-    let Some(mut slugs) = list(plugins).await else {
-        return Vec::new();
-    };
-    let known = runtime.registry.list();
-    slugs.extend(known.iter().map(|app| app.slug().clone()));
-    let mut changes = Vec::new();
-    for slug in slugs {
-        let change = app(runtime, plugins, &slug).await;
-        changes.push((slug, change));
-    }
-    changes
-}
-
 /// Looks at one app now and takes over what is there.
 pub(super) async fn app(runtime: &Arc<Inner>, plugins: &Path, slug: &Slug) -> Change {
     let _turn = runtime.look_turns.take(slug).await;
     let found = look(runtime, &plugins.join(slug.as_str()), slug, None).await;
     publish(runtime, slug, found)
-}
-
-/// The slugs of a folder of packages; none where it can't be read, which is told once.
-async fn list(plugins: &Path) -> Option<BTreeSet<Slug>> {
-    let plugins = plugins.to_owned();
-    let shown = plugins.display().to_string();
-    let listed = tokio::task::spawn_blocking(move || read_names(&plugins)).await;
-    match listed.ok()? {
-        Ok(slugs) => Some(slugs),
-        Err(error) => {
-            error!(folder = %shown, "Cannot read the folder of packages: {error}");
-            None
-        }
-    }
-}
-
-/// The folders that can be packages, by slug. A missing folder has none.
-fn read_names(plugins: &Path) -> std::io::Result<BTreeSet<Slug>> {
-    let entries = match std::fs::read_dir(plugins) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
-        Err(error) => return Err(error),
-    };
-    let mut slugs = BTreeSet::new();
-    for entry in entries {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        // README.md and the like; what a build lays down before it is renamed into place.
-        if name.starts_with('.') || entry.file_type()?.is_file() {
-            continue;
-        }
-        match Slug::parse(name.as_str()) {
-            Ok(slug) => drop(slugs.insert(slug)),
-            Err(error) => {
-                warn!(folder = %name.escape_debug(), "Left out a folder whose name is no slug: it {error}");
-            }
-        }
-    }
-    Ok(slugs)
 }
 
 /// Reads a package, and compiles it if it is another one than what serves and than what was refused before. In the app's
@@ -164,9 +110,9 @@ async fn look(runtime: &Arc<Inner>, path: &Path, slug: &Slug, refused: Option<&R
     };
     runtime.seen().insert(slug.clone(), stamp);
     if let Some(reason) = runtime.off(slug) {
-        return Found::Off(package.ok(), reason);
+        return Found::Off(package.ok().map(|(package, _)| package), reason);
     }
-    let package = match package {
+    let (package, component) = match package {
         Ok(package) => package,
         Err(reason) => {
             return Found::Refused(Refusal {
@@ -184,7 +130,14 @@ async fn look(runtime: &Arc<Inner>, path: &Path, slug: &Slug, refused: Option<&R
     if let Some(refusal) = refused.filter(|refusal| refusal.package.as_ref().is_some_and(is_same)) {
         return Found::Refused(refusal.clone());
     }
-    match prepare::plugin(runtime, Arc::clone(&package), runtime.limits(slug)).await {
+    match prepare::plugin(
+        runtime,
+        Arc::clone(&package),
+        component,
+        runtime.limits(slug),
+    )
+    .await
+    {
         Ok(plugin) => Found::Ready(plugin),
         Err(reason) => Found::Refused(Refusal {
             package: Some(package),
@@ -193,75 +146,20 @@ async fn look(runtime: &Arc<Inner>, path: &Path, slug: &Slug, refused: Option<&R
     }
 }
 
-/// Puts what was found into the registry: what served stays where the new package can't be served. In the app's turn.
-fn publish(runtime: &Arc<Inner>, slug: &Slug, found: Found) -> Change {
-    let before = runtime.registry.find(slug);
-    let before = before.as_deref();
-    // Permits outlive versions: calls of the old one still hold theirs.
-    let admission = before.map_or_else(
-        || {
-            Arc::new(Admission::new(
-                Arc::clone(&runtime.running),
-                runtime.limits(slug),
-            ))
-        },
-        |app| Arc::clone(app.admission()),
-    );
-    let serves = before.and_then(App::plugin);
-    let told = before.and_then(App::reason);
-    let put = |app| runtime.registry.put(app, runtime.services.clock.now());
-    match (found, serves) {
-        (Found::Nothing, _) if before.is_none() => Change::Unchanged,
-        (Found::Nothing, _) => {
-            info!(app = %slug, "Dropped {slug}: its package is gone. Its addresses still take events");
-            runtime.registry.remove(slug, runtime.services.clock.now());
-            Change::Removed
-        }
-        (Found::Off(package, reason), _) => {
-            if told != Some(&*reason) {
-                info!(app = %slug, "{slug} is {reason}");
-            }
-            put(App::disabled(slug.clone(), package, reason, admission));
-            Change::Off
-        }
-        (Found::Same, Some(plugin)) => {
-            if told.is_some() {
-                info!(app = %slug, "The package of {slug} is again the one that serves");
-                put(App::serving(Arc::clone(plugin), None, admission));
-            }
-            Change::Unchanged
-        }
-        // Only what serves is ever the same.
-        (Found::Same, None) => Change::Unchanged,
-        (Found::Ready(plugin), _) => {
-            put(App::serving(plugin, None, admission));
-            Change::Loaded
-        }
-        (Found::Refused(Refusal { reason, .. }), Some(old)) => {
-            if told != Some(&*reason) {
-                warn!(app = %slug, "Kept the former version of {slug}: {reason}");
-                put(App::serving(Arc::clone(old), Some(reason), admission));
-            }
-            Change::Refused
-        }
-        (Found::Refused(Refusal { package, reason }), None) => {
-            if told != Some(&*reason) {
-                warn!(app = %slug, status = AppStatus::Broken.as_str(), "Cannot serve {slug}: {reason}");
-            }
-            put(App::broken(slug.clone(), package, reason, admission));
-            Change::Refused
-        }
-    }
-}
+/// A package, and apart from it its component, which is let go of once it is compiled.
+type Parts = (Arc<Package>, ComponentFile);
 
 /// The package in a folder with the folder's stamp, or why it can't be read. None where there is no folder.
-async fn read(path: PathBuf) -> Option<(Stamp, Result<Arc<Package>, String>)> {
+async fn read(path: PathBuf) -> Option<(Stamp, Result<Parts, String>)> {
     let read = tokio::task::spawn_blocking(move || {
         let before = stamp(&path, PARTS, &[], |_| ())?;
         let package = Package::read(&path).map_err(|error| error.to_string());
         // Files are read one after the other: between two of them another version may have been written.
         let package = match stamp(&path, PARTS, &[], |_| ()) {
-            Some(after) if after == before => package.map(Arc::new),
+            Some(after) if after == before => package.map(|mut package| {
+                let component = package.take_component();
+                (Arc::new(package), component)
+            }),
             _ => Err(PackageError::Changed("the package".to_owned()).to_string()),
         };
         Some((before, package))

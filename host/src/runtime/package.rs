@@ -3,9 +3,9 @@
 //! The host serves only what was read here, so a page and its component are never of two versions, and a file that is
 //! changed, swapped for a link or cut short afterwards harms nothing.
 //!
-//! **Digest.** SHA-256 over the text `airlock-package-1` and a zero byte, then for each file in byte order of its name
-//! (`app.toml`, `app.wasm`, `ui/…`): the length of the name as 8 bytes, big-endian, the name, the length of the
-//! content as 8 bytes, big-endian, the content. Lengths stand before the parts, so no two packages share an input.
+//! **Digest.** SHA-256 over the text `airlock-package-2` and a zero byte, then for each file in byte order of its name
+//! (`app.toml`, `app.wasm`, `ui/…`): the length of the name as 8 bytes, big-endian, the name, and the SHA-256 of the
+//! content, so that the component is hashed once for this and for the cache of its code.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -93,8 +93,23 @@ pub enum PackageError {
 pub struct Package {
     slug: Slug,
     manifest: Arc<Manifest>,
-    component: Bytes,
+    component: ComponentFile,
     page: Arc<Page>,
+}
+
+/// An `app.wasm`.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ComponentFile {
+    pub(super) bytes: Bytes,
+    /// SHA-256 of the bytes.
+    pub(super) digest: [u8; 32],
+}
+
+impl ComponentFile {
+    fn new(bytes: Bytes) -> Self {
+        let digest = Sha256::digest(&bytes).into();
+        Self { bytes, digest }
+    }
 }
 
 impl Package {
@@ -122,11 +137,12 @@ impl Package {
                 hint: "it is the page that a person opens",
             });
         }
+        let component = ComponentFile::new(component.into());
         let digest = digest(&manifest_text, &component, &ui);
         Ok(Self {
             slug,
             manifest: Arc::new(manifest),
-            component: component.into(),
+            component,
             page: Arc::new(Page::new(ui, digest)),
         })
     }
@@ -141,9 +157,14 @@ impl Package {
         &self.manifest
     }
 
-    /// The bytes of `app.wasm`.
+    /// The bytes of `app.wasm`, unless they were taken out.
     pub fn component(&self) -> &Bytes {
-        &self.component
+        &self.component.bytes
+    }
+
+    /// Takes `app.wasm` out: once it is compiled, nobody needs its bytes, and they may be many.
+    pub(super) fn take_component(&mut self) -> ComponentFile {
+        std::mem::take(&mut self.component)
     }
 
     /// Its page.
@@ -162,19 +183,18 @@ impl Package {
     }
 }
 
-fn digest(manifest: &[u8], component: &[u8], ui: &UiFiles) -> String {
+fn digest(manifest: &[u8], component: &ComponentFile, ui: &UiFiles) -> String {
     let mut hash = Sha256::new();
-    hash.update(b"airlock-package-1\0");
-    let mut add = |name: &str, content: &[u8]| {
+    hash.update(b"airlock-package-2\0");
+    let mut add = |name: &str, digest: &[u8]| {
         hash.update((name.len() as u64).to_be_bytes());
         hash.update(name.as_bytes());
-        hash.update((content.len() as u64).to_be_bytes());
-        hash.update(content);
+        hash.update(digest);
     };
-    add("app.toml", manifest);
-    add("app.wasm", component);
+    add("app.toml", &Sha256::digest(manifest));
+    add("app.wasm", &component.digest);
     for (path, file) in ui.iter() {
-        add(&format!("ui/{path}"), &file.bytes);
+        add(&format!("ui/{path}"), &Sha256::digest(&file.bytes));
     }
     hash.finalize()
         .iter()

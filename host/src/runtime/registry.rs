@@ -202,11 +202,19 @@ impl Registry {
 
     /// Puts one app in, by replacing the map.
     pub(super) fn put(&self, app: App, now: UnixMillis) {
-        let app = Arc::new(app);
-        self.retire(app.slug(), Some(&app), now);
+        self.put_all(vec![app], now);
+    }
+
+    /// Puts apps in, all of them by replacing the map once.
+    pub(super) fn put_all(&self, apps: Vec<App>, now: UnixMillis) {
+        let put: Vec<_> = apps.into_iter().map(Arc::new).collect();
+        for app in &put {
+            self.retire(app.slug(), Some(app), now);
+        }
         self.apps.rcu(|apps| {
             let mut apps = BTreeMap::clone(apps);
-            apps.insert(app.slug().clone(), Arc::clone(&app));
+            let named = put.iter().map(|app| (app.slug().clone(), Arc::clone(app)));
+            apps.extend(named);
             apps
         });
         self.changes.send_replace(());

@@ -18,7 +18,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::fs::{Mode, OFlags};
-use sha2::{Digest as _, Sha256};
 use tracing::{debug, warn};
 
 use super::code::{CompiledCode, EngineSettingsHash, hex};
@@ -56,10 +55,10 @@ pub(crate) struct CodeKey {
 }
 
 impl CodeKey {
-    /// Of these bytes of an `app.wasm`.
-    pub(super) fn new(component: &[u8], settings: EngineSettingsHash) -> Self {
+    /// Of the `app.wasm` with this SHA-256.
+    pub(super) fn new(component: [u8; 32], settings: EngineSettingsHash) -> Self {
         Self {
-            component: Sha256::digest(component).into(),
+            component,
             settings,
         }
     }

@@ -13,7 +13,7 @@ use super::compiler::Compiler;
 use super::scan::ScanLimits;
 use crate::model::Slug;
 use crate::runtime::engine::Engine;
-use crate::runtime::package::Package;
+use crate::runtime::package::{ComponentFile, Package};
 use crate::runtime::plugin::{LoadError, Plugin, quote};
 use crate::runtime::{Inner, Limits};
 
@@ -46,12 +46,13 @@ struct Ready {
 pub(super) async fn plugin(
     runtime: &Arc<Inner>,
     package: Arc<Package>,
+    component: ComponentFile,
     limits: &Limits,
 ) -> Result<Arc<Plugin>, String> {
     let slug = package.slug().clone();
     let begun = Instant::now();
-    let bytes = package.component().len();
-    let ready = ready(runtime, &package, limits)
+    let bytes = component.bytes.len();
+    let ready = ready(runtime, &package, component, limits)
         .await
         .map_err(|error| error.to_string())?;
     let (origin, code_bytes) = (ready.origin, ready.code_bytes);
@@ -146,37 +147,35 @@ async fn off_path<T: Send + 'static>(
 /// The component out of the cache, else compiled and put there.
 async fn ready(
     runtime: &Arc<Inner>,
-    package: &Arc<Package>,
+    package: &Package,
+    component: ComponentFile,
     limits: &Limits,
 ) -> Result<Ready, LoadError> {
     let (limits, _) = limits.lowered(&package.manifest().limits);
-    if let Some(ready) = cached(runtime, package).await {
+    let slug = package.slug().clone();
+    let settings = EngineSettingsHash::of(&runtime.engine);
+    let key = CodeKey::new(component.digest, settings);
+    if let Some(ready) = cached(runtime, &slug, key).await {
         return Ok(ready);
     }
     // One compilation at a time: each uses every core and much memory.
     let _turn = runtime.compiling.lock().await;
     // Another package of the same component may have been compiled meanwhile.
-    if let Some(ready) = cached(runtime, package).await {
+    if let Some(ready) = cached(runtime, &slug, key).await {
         return Ok(ready);
     }
-    let slug = package.slug().clone();
-    info!(app = %slug, bytes = package.component().len(), "Compiling {slug}…");
-    let code = runtime
-        .settings
-        .compiler
-        .compile(
-            &runtime.engine,
-            package.component().clone(),
-            scan_limits(&limits),
-        )
-        .await?;
-    let (runtime, package) = (Arc::clone(runtime), Arc::clone(package));
+    let component = component.bytes;
+    info!(app = %slug, bytes = component.len(), "Compiling {slug}…");
+    let compiler = &runtime.settings.compiler;
+    let code = compiler.compile(&runtime.engine, component, scan_limits(&limits));
+    let code = code.await?;
+    let runtime = Arc::clone(runtime);
     off_path(move || {
         let component = code
             .component(&runtime.engine)
             .map_err(|error| invalid(&error))?;
         if let Some(cache) = &runtime.cache {
-            cache.put(&slug, &key(&runtime, &package), &code);
+            cache.put(&slug, &key, &code);
         }
         Ok(Ready {
             component,
@@ -187,19 +186,14 @@ async fn ready(
     .await
 }
 
-fn key(runtime: &Inner, package: &Package) -> CodeKey {
-    CodeKey::new(package.component(), EngineSettingsHash::of(&runtime.engine))
-}
-
 /// The component out of the cache, if its code is there and loads.
-async fn cached(runtime: &Arc<Inner>, package: &Arc<Package>) -> Option<Ready> {
+async fn cached(runtime: &Arc<Inner>, slug: &Slug, key: CodeKey) -> Option<Ready> {
     runtime.cache.as_ref()?;
-    let (runtime, package) = (Arc::clone(runtime), Arc::clone(package));
+    let (runtime, slug) = (Arc::clone(runtime), slug.clone());
     let find = move || {
         let cache = runtime.cache.as_ref()?;
-        let key = key(&runtime, &package);
-        let code = cache.find(package.slug(), &key)?;
-        load(&runtime.engine, cache, package.slug(), &key, &code)
+        let code = cache.find(&slug, &key)?;
+        load(&runtime.engine, cache, &slug, &key, &code)
     };
     tokio::task::spawn_blocking(find).await.ok().flatten()
 }

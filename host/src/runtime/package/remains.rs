@@ -7,7 +7,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{
-    MAX_COMPONENT_BYTES, MAX_MANIFEST_BYTES, Manifest, Package, PackageError, Page, UiFiles, files,
+    ComponentFile, MAX_COMPONENT_BYTES, MAX_MANIFEST_BYTES, Manifest, Package, PackageError, Page,
+    UiFiles, files,
 };
 use crate::model::Slug;
 
@@ -70,7 +71,7 @@ impl Package {
         Self {
             slug,
             manifest: Arc::new(manifest),
-            component,
+            component: ComponentFile::new(component),
             page: Arc::new(Page::new(UiFiles::default(), String::new())),
         }
     }

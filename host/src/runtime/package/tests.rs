@@ -73,16 +73,15 @@ fn a_package_is_read_whole() {
 #[test]
 fn the_digest_is_that_of_the_documented_framing() {
     let folder = Folder::new();
-    let mut input = b"airlock-package-1\0".to_vec();
+    let mut input = b"airlock-package-2\0".to_vec();
     for (name, content) in [
         ("app.toml", "name = \"A\"\nversion = \"1.0.0\""),
         ("app.wasm", "wasm"),
         ("ui/index.html", "<p>"),
     ] {
-        for part in [name, content] {
-            input.extend((part.len() as u64).to_be_bytes());
-            input.extend(part.as_bytes());
-        }
+        input.extend((name.len() as u64).to_be_bytes());
+        input.extend(name.as_bytes());
+        input.extend(Sha256::digest(content.as_bytes()));
     }
     let expected = Sha256::digest(&input)
         .iter()

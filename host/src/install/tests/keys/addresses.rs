@@ -130,3 +130,36 @@ async fn k4_a_host_without_the_new_key_hears_which_addresses_were_retired() {
     assert!(works(&second), "it works on");
     assert!(!works(&newest(&quick, callback)), "nobody can know it here");
 }
+
+#[tokio::test]
+async fn many_apps_get_their_addresses_together_and_those_that_have_them_keep_them() {
+    let place = Place::new(TestDatabase::sqlite());
+    let key = generated(1);
+    let endpoints = endpoints(&place, &[&key]).await;
+    endpoints.ensure(&slug()).await.unwrap();
+    let before = newest(&endpoints, EndpointKind::Callback);
+    // More than one commit makes, and more than one block of counted uses.
+    let others = (0..600).map(|number| Slug::parse(format!("app-{number}")).unwrap());
+    let slugs: Vec<_> = others.chain([slug()]).collect();
+    endpoints.ensure_all(slugs.clone()).await.unwrap();
+    assert_eq!(newest(&endpoints, EndpointKind::Callback), before);
+    let secrets = |endpoints: &Endpoints| {
+        let mut secrets = std::collections::BTreeSet::new();
+        for slug in &slugs {
+            for kind in [EndpointKind::Callback, EndpointKind::Portal] {
+                let secret = endpoints.newest(kind, slug).unwrap();
+                #[expect(clippy::disallowed_methods, reason = "the test compares them")]
+                let secret = secret.expose_secret().to_owned();
+                let address = endpoints.matches(kind, slug.as_str(), &secret).unwrap();
+                assert_eq!(address.slug(), slug);
+                secrets.insert(secret);
+            }
+        }
+        secrets
+    };
+    let made = secrets(&endpoints);
+    assert_eq!(made.len(), 2 * slugs.len());
+    endpoints.ensure_all(slugs.clone()).await.unwrap();
+    assert_eq!(secrets(&endpoints), made);
+    assert_eq!(endpoints.older(&slug()), []);
+}

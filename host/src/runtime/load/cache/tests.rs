@@ -35,7 +35,7 @@ impl Fixture {
             memory_bytes: 1 << 26,
         };
         let code = CompiledCode::compile(&engine, &component, limits).unwrap();
-        let key = CodeKey::new(&component, EngineSettingsHash::of(&engine));
+        let key = CodeKey::new([0; 32], EngineSettingsHash::of(&engine));
         let slug = Slug::parse("kyc").unwrap();
         cache.put(&slug, &key, &code);
         Self {
@@ -120,7 +120,7 @@ fn h45_code_of_another_component_or_engine_is_distrusted() {
     let fixture = Fixture::new();
     let whole = std::fs::read(fixture.path()).unwrap();
     let other = Fixture {
-        key: CodeKey::new(b"another", EngineSettingsHash::of(&fixture.engine)),
+        key: CodeKey::new([1; 32], EngineSettingsHash::of(&fixture.engine)),
         ..fixture
     };
     write(&other, &whole);
@@ -190,7 +190,7 @@ fn a_folder_that_is_gone_is_made_again_and_one_that_can_not_be_made_does_no_harm
 fn what_no_app_uses_goes_after_a_week_and_what_one_uses_stays() {
     let fixture = Fixture::new();
     let code = fixture.found().unwrap();
-    let old = CodeKey::new(b"an older version", EngineSettingsHash::of(&fixture.engine));
+    let old = CodeKey::new([1; 32], EngineSettingsHash::of(&fixture.engine));
     fixture.cache.put(&fixture.slug, &old, &code);
     // The app goes on to the other one again.
     assert!(fixture.found().is_some());
