@@ -4,9 +4,15 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 use crate::support::packages;
-use crate::support::{Ask, Place, ProcessHost, TestHost};
+use crate::support::{Ask, Place, Portal, ProcessHost, TestHost};
 
 /// A place with one sound app.
 async fn place() -> (TestHost, Place) {
@@ -211,6 +217,68 @@ async fn h10_a_compile_bomb_ends_by_the_childs_limits_and_the_host_serves_the_ot
         "{reason}"
     );
     assert_eq!(told(&host, "echo").await.0, "serving");
+    assert!(host.stop().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r6_a_compile_bomb_that_is_dropped_in_keeps_no_call_of_another_app_from_its_answer() {
+    let (sim, place) = place().await;
+    let host = place.serve().await;
+    let portal = {
+        let app_id = host.register(&sim.sim, "echo").await;
+        let install = sim.sim.install(&app_id, &["data:read"]).await.unwrap();
+        host.until_status(&install.installed_app_id, "active").await;
+        let address = sim.sim.launch(&install.installed_app_id).await.unwrap();
+        Portal::open(&host.http, &address).await
+    };
+    let (judged, calls) = (CancellationToken::new(), Arc::new(AtomicUsize::new(0)));
+    let calling = {
+        let (portal, judged, calls) = (portal.clone(), judged.clone(), Arc::clone(&calls));
+        tokio::spawn(async move {
+            while !judged.is_cancelled() {
+                portal.get("seen").await.expect(200);
+                calls.fetch_add(1, Ordering::Relaxed);
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        })
+    };
+    // Laid beside the packages, and there at once.
+    let staging = place.plugins().join(".staging");
+    packages::lay(&place.plugins().join("echo"), &staging, "bomb");
+    fs::write(staging.join("bomb/app.wasm"), bomb(60, 1024 * 1024)).unwrap();
+    fs::rename(staging.join("bomb"), place.plugins().join("bomb")).unwrap();
+    let end = Instant::now() + Duration::from_mins(3);
+    let until = async |what: &str, is_so: &dyn Fn(&Value) -> bool| {
+        loop {
+            let apps = host.report("/apps").await;
+            let lines = apps.as_array().unwrap();
+            let found = lines.iter().find(|line| line["slug"] == "bomb");
+            if is_so(found.unwrap_or(&Value::Null)) {
+                return found.cloned();
+            }
+            assert!(Instant::now() < end, "in vain until the bomb {what}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let begins = |_: &Value| place.log_text().contains("Compiling bomb");
+    until("is compiled", &begins).await;
+    let before = calls.load(Ordering::Relaxed);
+    let line = until("is judged", &|line| !line["reason"].is_null())
+        .await
+        .unwrap();
+    let meanwhile = calls.load(Ordering::Relaxed) - before;
+    judged.cancel();
+    calling.await.expect("every call was answered");
+    assert!(meanwhile > 0);
+    let reason = line["reason"].as_str().unwrap();
+    assert_eq!(line["status"], "broken", "{reason}");
+    assert!(
+        reason.contains("of processor time that a compilation may use")
+            || reason.contains("of memory that a compilation may use"),
+        "{reason}"
+    );
+    portal.get("seen").await.expect(200);
+    serves(&host).await;
     assert!(host.stop().success());
 }
 
