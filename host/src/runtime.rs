@@ -191,6 +191,19 @@ impl Inner {
         *plugins = Some(folder.to_owned());
     }
 
+    /// Begins to delete compiled code that no app uses. Nobody waits for it, and what is not swept now is swept the next
+    /// time.
+    fn sweep_cache(self: &Arc<Self>) {
+        let runtime = Arc::clone(self);
+        let sweep = move || {
+            let is_present = |slug: &Slug| runtime.registry.find(slug).is_some();
+            if let Some(cache) = &runtime.cache {
+                cache.sweep(runtime.services.clock.now(), is_present);
+            }
+        };
+        drop(tokio::task::spawn_blocking(sweep));
+    }
+
     fn folder(&self) -> Option<PathBuf> {
         let plugins = self.plugins.lock().unwrap_or_else(PoisonError::into_inner);
         plugins.clone()
@@ -235,14 +248,7 @@ impl Runtime {
     /// packages.
     pub async fn load_folder(&self, plugins: &Path) -> Vec<(Slug, Change)> {
         let changes = load::begin(&self.0, plugins).await;
-        let runtime = Arc::clone(&self.0);
-        let sweep = move || {
-            if let Some(cache) = &runtime.cache {
-                cache.sweep(runtime.services.clock.now());
-            }
-        };
-        // Nobody waits for it, and what is not swept now is swept the next time.
-        drop(tokio::task::spawn_blocking(sweep));
+        self.0.sweep_cache();
         changes
     }
 

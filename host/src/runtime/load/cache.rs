@@ -14,7 +14,7 @@ use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::fs::{Mode, OFlags};
@@ -77,6 +77,8 @@ pub(crate) struct CompiledCache {
     /// The file of each app's latest version.
     used: Mutex<BTreeMap<Slug, String>>,
     unfinished: AtomicU64,
+    /// Whether a file came in since the last sweep.
+    has_grown: AtomicBool,
 }
 
 /// Why a file is not used.
@@ -97,6 +99,7 @@ impl CompiledCache {
             keyring: settings.keyring,
             used: Mutex::default(),
             unfinished: AtomicU64::new(0),
+            has_grown: AtomicBool::new(false),
         };
         if let Err(error) = cache.prepare_folder() {
             cache.warn_of_folder(&error);
@@ -220,6 +223,7 @@ impl CompiledCache {
             let _ = std::fs::remove_file(&from);
             self.warn_of_folder(&error);
         }
+        self.has_grown.store(true, Ordering::Relaxed);
     }
 
     fn write(&self, path: &Path, key: &CodeKey, code: &CompiledCode) -> std::io::Result<()> {

@@ -14,7 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::notices::Watched;
-use super::{Debounce, Found, Notice, Notices, PARTS, Refusal, Stamp};
+use super::{CompiledCache, Debounce, Found, Notice, Notices, PARTS, Refusal, Stamp};
 use super::{list, look, publish, stamp};
 use crate::model::Slug;
 use crate::runtime::Inner;
@@ -159,6 +159,10 @@ impl Watch {
     fn begin_scan(&mut self) {
         let now = self.runtime.services.clock.now();
         self.runtime.registry.sweep(now);
+        let cache = self.runtime.cache.as_ref();
+        if cache.is_some_and(CompiledCache::has_grown) {
+            self.runtime.sweep_cache();
+        }
         if !self.scans.is_empty() {
             return;
         }

@@ -5,12 +5,13 @@ use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 
 use rustix::fs::{Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
 use tracing::{debug, info};
 
 use super::{CompiledCache, ENDING, UNFINISHED};
-use crate::model::UnixMillis;
+use crate::model::{Slug, UnixMillis};
 use crate::runtime::limits::MIB;
 
 const HOUR: i64 = 60 * 60;
@@ -44,8 +45,26 @@ struct Unused {
 }
 
 impl CompiledCache {
-    /// Deletes what no present app uses: what is old, and the oldest of what is too much. Blocks.
-    pub(crate) fn sweep(&self, now: UnixMillis) {
+    /// Whether something was kept since the last sweep.
+    pub(crate) fn has_grown(&self) -> bool {
+        self.has_grown.load(Ordering::Relaxed)
+    }
+
+    /// Deletes what no present app uses: what is old, and the oldest of what is too much. Only once every package was
+    /// looked at: before, nobody uses anything. Blocks.
+    pub(crate) fn sweep(&self, now: UnixMillis, is_present: impl Fn(&Slug) -> bool) {
+        self.has_grown.store(false, Ordering::Relaxed);
+        self.let_go_of_apps(is_present);
+        self.sweep_within(UNUSED_BYTES, now);
+    }
+
+    /// Forgets which code apps used that are gone.
+    fn let_go_of_apps(&self, is_present: impl Fn(&Slug) -> bool) {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        used.retain(|slug, _| is_present(slug));
+    }
+
+    pub(super) fn sweep_within(&self, most_bytes: u64, now: UnixMillis) {
         let now = now.get() / 1000;
         let mut unused = match self.unused(now) {
             Ok(unused) => unused,
@@ -59,7 +78,7 @@ impl CompiledCache {
         for entry in unused {
             kept_bytes = kept_bytes.saturating_add(entry.bytes);
             let is_old = now.saturating_sub(entry.changed) > KEPT;
-            if (is_old || kept_bytes > UNUSED_BYTES) && std::fs::remove_file(&entry.path).is_ok() {
+            if (is_old || kept_bytes > most_bytes) && std::fs::remove_file(&entry.path).is_ok() {
                 deleted += 1;
             }
         }

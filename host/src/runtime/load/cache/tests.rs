@@ -1,6 +1,7 @@
 //! Tests of the cache: every region of a file spoilt, other keys, and what is in the way of a file.
 
 use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
 
 use super::*;
 use crate::model::UnixMillis;
@@ -198,13 +199,55 @@ fn what_no_app_uses_goes_after_a_week_and_what_one_uses_stays() {
     std::fs::write(&unfinished, "half").unwrap();
     let written = std::fs::metadata(&unfinished).unwrap().mtime();
     let after = |seconds: i64| UnixMillis::new((written + seconds) * 1000);
-    fixture.cache.sweep(after(60));
+    let sweep = |now| fixture.cache.sweep(now, |_| true);
+    sweep(after(60));
     assert_eq!(fixture.names(), 3);
-    fixture.cache.sweep(after(2 * 60 * 60));
+    sweep(after(2 * 60 * 60));
     assert_eq!(fixture.names(), 2, "what was never finished is gone");
-    fixture.cache.sweep(after(8 * 24 * 60 * 60));
+    sweep(after(8 * 24 * 60 * 60));
     assert_eq!(fixture.names(), 1);
     assert!(fixture.found().is_some());
+}
+
+#[test]
+fn of_too_much_code_that_no_app_uses_the_oldest_goes_first() {
+    let fixture = Fixture::new();
+    let code = fixture.found().unwrap();
+    let settings = EngineSettingsHash::of(&fixture.engine);
+    let versions = [1_u8, 2, 3].map(|number| CodeKey::new([number; 32], settings));
+    let begun = std::fs::metadata(fixture.path()).unwrap().mtime();
+    let path = |key: &CodeKey| fixture.cache.folder.join(key.file_name());
+    for (age, key) in [30, 10, 20].into_iter().zip(&versions) {
+        fixture.cache.put(&fixture.slug, key, &code);
+        let written = std::time::UNIX_EPOCH + Duration::from_secs((begun - age).unsigned_abs());
+        let file = File::options().append(true).open(path(key)).unwrap();
+        file.set_modified(written).unwrap();
+    }
+    assert!(fixture.cache.has_grown());
+    assert!(
+        fixture.found().is_some(),
+        "the app is back at its first version"
+    );
+    let bytes = std::fs::metadata(fixture.path()).unwrap().len();
+    let kept = || versions.each_ref().map(|key| path(key).exists());
+    let now = UnixMillis::new(begun * 1000);
+    fixture.cache.sweep(now, |_| true);
+    assert!(!fixture.cache.has_grown());
+    assert_eq!(kept(), [true; 3]);
+    fixture.cache.sweep_within(bytes * 5 / 2, now);
+    assert_eq!(kept(), [false, true, true]);
+    fixture.cache.sweep_within(bytes * 3 / 2, now);
+    assert_eq!(kept(), [false, true, false]);
+    fixture.cache.sweep_within(0, now);
+    assert_eq!(
+        (kept(), fixture.names()),
+        ([false; 3], 1),
+        "what is used stays"
+    );
+    // Once its app is gone, it is as the others.
+    fixture.cache.sweep(now, |_| false);
+    fixture.cache.sweep_within(0, now);
+    assert_eq!(fixture.names(), 0);
 }
 
 fn write(fixture: &Fixture, bytes: &[u8]) {
