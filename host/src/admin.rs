@@ -30,8 +30,8 @@ use crate::runtime::Runtime;
 
 pub use guard::refuse_heads as refuse;
 pub use reports::{
-    AddressReport, AppLine, AppReport, AskedPermission, InstallLine, OlderAddress, ReloadLine,
-    Reports, install_line,
+    AddressReport, AppCounts, AppLine, AppReport, AskedPermission, InstallLine, OlderAddress,
+    ReloadLine, Reports, install_line,
 };
 
 /// The parts that the admin floor is built from.

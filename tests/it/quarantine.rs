@@ -57,6 +57,10 @@ async fn h15_what_keeps_failing_is_shut_for_those_who_meet_it_and_opens_by_one_c
     b.get("seen").await.expect(200);
     let (status, reason) = listed(&host);
     assert_eq!(status, "serving");
+    assert_eq!(
+        (host.app_counts().serving, host.app_counts().quarantined),
+        (1, 0)
+    );
     assert!(
         reason.starts_with("1 install is in quarantine since"),
         "{reason}"
@@ -67,6 +71,10 @@ async fn h15_what_keeps_failing_is_shut_for_those_who_meet_it_and_opens_by_one_c
     assert_shut(&c.get("seen").await);
     let (status, reason) = listed(&host);
     assert_eq!(status, "quarantined");
+    assert_eq!(
+        (host.app_counts().serving, host.app_counts().quarantined),
+        (0, 1)
+    );
     assert!(
         reason.contains("10 failures, the last was bad-output"),
         "{reason}"

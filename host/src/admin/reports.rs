@@ -24,6 +24,19 @@ pub struct AppLine {
     pub reason: Option<String>,
 }
 
+/// Apps by their state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct AppCounts {
+    /// They serve, if perhaps not every install.
+    pub serving: usize,
+    /// They keep failing and serve nobody for a while.
+    pub quarantined: usize,
+    /// Their packages can't be served.
+    pub broken: usize,
+    /// They are switched off.
+    pub disabled: usize,
+}
+
 /// A line of `apps reload`: what became of an app when its package was looked at.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ReloadLine {
@@ -159,6 +172,20 @@ impl Reports {
             .iter()
             .map(|app| app_line(app, self.runtime.shut(app)))
             .collect()
+    }
+
+    /// How many apps there are in each state that `apps list` shows.
+    pub fn app_counts(&self) -> AppCounts {
+        let mut counts = AppCounts::default();
+        for line in self.apps() {
+            match &*line.status {
+                "serving" => counts.serving += 1,
+                "quarantined" => counts.quarantined += 1,
+                "broken" => counts.broken += 1,
+                _ => counts.disabled += 1,
+            }
+        }
+        counts
     }
 
     /// One app, after its package was looked at.

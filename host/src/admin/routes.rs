@@ -13,7 +13,6 @@ use tracing::error;
 use super::guard::refuse;
 use super::{AdminParts, Reports};
 use crate::model::Slug;
-use crate::runtime::AppStatus;
 use crate::store::{StoreError, key_check};
 
 /// The process runs and answers. Says nothing about what it needs.
@@ -52,8 +51,6 @@ pub(super) async fn info(State(parts): State<AdminParts>) -> Response {
         Ok(installs) => installs,
         Err(error) => return unavailable(&error),
     };
-    let apps = parts.runtime.registry().list();
-    let counted = |status| apps.iter().filter(|app| app.status() == status).count();
     let by_status = installs
         .iter()
         .fold(BTreeMap::<_, usize>::new(), |mut counts, row| {
@@ -63,11 +60,7 @@ pub(super) async fn info(State(parts): State<AdminParts>) -> Response {
     Json(json!({
         "version": env!("CARGO_PKG_VERSION"),
         "time": parts.clock.now().to_string(),
-        "apps": {
-            "serving": counted(AppStatus::Serving),
-            "broken": counted(AppStatus::Broken),
-            "disabled": counted(AppStatus::Disabled),
-        },
+        "apps": Reports::new(&parts).app_counts(),
         "installs": by_status,
     }))
     .into_response()

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use airlock_cloud_sim::{CloudSim, Installed, Registration};
-use airlock_host::admin::{AppReport, InstallLine, Reports};
+use airlock_host::admin::{AppCounts, AppReport, InstallLine, Reports};
 use airlock_host::config::DatabaseUrl;
 use airlock_host::model::{InstallId, Slug};
 use airlock_host::store::Database;
@@ -210,6 +210,11 @@ impl TestHost {
             granted: granted.iter().map(|scope| (*scope).to_owned()).collect(),
             ..install
         }
+    }
+
+    /// Apps by their state, as `GET /info` counts them.
+    pub(crate) fn app_counts(&self) -> AppCounts {
+        self.reports.app_counts()
     }
 
     /// What `apps list --format json` would print.
