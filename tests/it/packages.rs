@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::support::packages::lay_component;
 use crate::support::{Ask, Place, TestHost};
 
 /// Breaks the copy of a sound package in one way; answers its slug and a word of the reason.
@@ -186,4 +187,60 @@ async fn a_removed_app_still_takes_events_and_opens_nothing() {
     cloud.event(&install.uninstall()).await.expect(200);
     host.until_status(&install.id, "uninstalled").await;
     cloud.ask_launch(&install.launch()).await.expect(404);
+}
+
+/// A component that imports a function of this name, and nothing else.
+fn importing(name: &str) -> Vec<u8> {
+    let byte = |length: usize| u8::try_from(length).unwrap();
+    let import = [&[1, 0, byte(name.len())], name.as_bytes(), &[1, 0]].concat();
+    let types = [7, 5, 1, 0x40, 0, 1, 0];
+    let imports = [&[10, byte(import.len())], &*import].concat();
+    [b"\0asm\x0d\0\x01\0".as_slice(), &types, &imports].concat()
+}
+
+#[tokio::test]
+async fn h44_reasons_out_of_a_package_are_plain_and_short_in_lists_reports_and_the_log() {
+    let sim = TestHost::setup().start().await;
+    let place = Place::new(&sim.sim.api_url());
+    let long = "x".repeat(50_000);
+    for (slug, manifest, component) in [
+        ("import", "", importing("url=<\u{1b}[2J\nforged>")),
+        ("key", "\"\\u001b[2J\\nforged\" = 1", Vec::new()),
+        ("long-key", &format!("\"{long}\" = 1"), Vec::new()),
+        (
+            "long-value",
+            &format!("metadata_keys = \"{long}\""),
+            Vec::new(),
+        ),
+    ] {
+        lay_component(&place.plugins(), slug, manifest, &component);
+    }
+    let is_wild = |letter: char| letter.is_control() && letter != '\n';
+    let listed = place.json(&["apps", "list", "--format", "json"]);
+    let lines = listed.as_array().unwrap();
+    assert_eq!(lines.len(), 4);
+    for line in lines {
+        let reason = line["reason"].as_str().unwrap();
+        assert!(!reason.contains(char::is_control), "{reason:?}");
+        assert!(reason.len() < 2500, "{line}");
+        let inspected = place.run(&["inspect", line["slug"].as_str().unwrap()]);
+        let said = String::from_utf8(inspected.stdout).unwrap();
+        assert!(
+            said.contains("loads on this host:") && said.len() < 20_000,
+            "{said}"
+        );
+        assert!(!said.contains(is_wild), "{said:?}");
+        assert!(
+            !said.lines().any(|line| line.starts_with("forged")),
+            "{said}"
+        );
+    }
+    let host = place.serve().await;
+    assert!(host.stop().success());
+    let told = fs::read_to_string(place.log()).unwrap();
+    assert!(told.contains("Cannot serve import"), "{told}");
+    assert!(!told.contains(is_wild), "{told:?}");
+    for line in told.lines() {
+        assert!(line.len() < 8192 && !line.starts_with("forged"), "{line}");
+    }
 }

@@ -16,6 +16,8 @@ pub const MAX_MANIFEST_BYTES: u64 = 64 * 1024;
 
 /// Longest text that is shown of a manifest that was not checked, in bytes.
 const MAX_SHOWN: usize = 300;
+/// Longest sentence about a problem, in bytes. It may quote a value.
+const MAX_PROBLEM: usize = 600;
 
 /// What is wrong with an `app.toml`: where, what, and what to try.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,10 +30,11 @@ pub struct ManifestError {
 }
 
 impl ManifestError {
-    fn at(place: impl Into<String>, problem: impl Into<String>) -> Self {
+    /// Place and problem may quote the file, and are escaped and cut.
+    fn at(place: impl AsRef<str>, problem: impl AsRef<str>) -> Self {
         Self {
-            place: place.into(),
-            problem: problem.into(),
+            place: escaped(place.as_ref(), MAX_SHOWN),
+            problem: escaped(problem.as_ref(), MAX_PROBLEM),
         }
     }
 }

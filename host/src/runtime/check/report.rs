@@ -12,10 +12,18 @@ use sha2::{Digest as _, Sha256};
 
 use super::{LimitLine, NeverGiven, ScopeLine, Trial, ceilings, scopes};
 use crate::model::Slug;
+use crate::runtime::guest_log::escaped;
 use crate::runtime::manifest::{LimitRequest, Manifest};
 use crate::runtime::package::{Package, Remains, UiFiles, read_component};
-use crate::runtime::plugin::contract::{VERSION, served};
+use crate::runtime::plugin::contract::{Surface, VERSION, served};
 use crate::runtime::{Limits, RuntimeSettings};
+
+/// Most imports and exports that are listed. Real components have some dozens.
+const MAX_NAMES: usize = 200;
+/// Longest reason in bytes: one about the package and one about its component.
+const MAX_REASON: usize = 4096;
+/// Longest version of the contract that is shown, in bytes.
+const MAX_VERSION: usize = 80;
 
 /// What to look at.
 #[derive(Debug, Clone)]
@@ -60,9 +68,9 @@ pub struct Inspection {
     pub wit: Option<String>,
     /// The versions that this host serves.
     pub serves: String,
-    /// Names of its imports; none if it is no component.
+    /// Names of its imports, the first 200 of them; none if it is no component.
     pub imports: Option<Vec<String>>,
-    /// Names of its exports; none if it is no component.
+    /// Names of its exports, the first 200 of them; none if it is no component.
     pub exports: Option<Vec<String>>,
     /// The scopes that it can use or asks for.
     pub scopes: Vec<ScopeLine>,
@@ -182,10 +190,11 @@ impl Found {
     fn reason(&self, trial: Option<&Trial>) -> Option<String> {
         let refused = trial.and_then(|trial| trial.outcome.as_ref().err());
         let refused = refused.map(|error| self.named(error.to_string()));
-        match (self.problem.clone(), refused) {
+        let reason = match (self.problem.clone(), refused) {
             (Some(problem), Some(refused)) => Some(format!("{problem}; besides, {refused}")),
             (problem, refused) => problem.or(refused),
-        }
+        };
+        reason.map(|reason| escaped(&reason, MAX_REASON))
     }
 
     /// A sentence about `app.wasm`, about the file that it is.
@@ -200,7 +209,9 @@ impl Found {
 
     fn report(self, trial: Option<&Trial>, settings: &RuntimeSettings) -> Inspection {
         let reason = self.reason(trial);
-        let surface = trial.and_then(|trial| trial.surface.as_ref());
+        let whole = trial.and_then(|trial| trial.surface.as_ref());
+        let surface = whole.map(|surface| surface.shortened(MAX_NAMES));
+        let surface = surface.as_ref();
         let manifest = self.package.as_ref().map(|package| package.manifest());
         let operator = self.slug.as_ref().and_then(|slug| settings.apps.get(slug));
         let ceilings: &Limits = operator.map_or(&settings.limits, |app| &app.limits);
@@ -208,6 +219,7 @@ impl Found {
             Some(Ok(warnings)) => warnings.clone(),
             _ => Vec::new(),
         };
+        warnings.extend(whole.and_then(not_listed));
         if operator.is_some_and(|app| !app.enabled) {
             warnings.push("the operator has switched this app off".to_owned());
         }
@@ -226,7 +238,7 @@ impl Found {
             warnings,
             wit: surface
                 .and_then(|surface| surface.version.as_ref())
-                .map(ToString::to_string),
+                .map(|version| escaped(&version.to_string(), MAX_VERSION)),
             serves: served(&VERSION),
             imports: surface.map(|surface| surface.imports.clone()),
             exports: surface.map(|surface| surface.exports.clone()),
@@ -246,6 +258,14 @@ impl Found {
             limits: ceilings::lines(ceilings, request),
         }
     }
+}
+
+/// A sentence about the names that are left out, if there are any.
+fn not_listed(surface: &Surface) -> Option<String> {
+    let (imports, exports) = (surface.imports.len(), surface.exports.len());
+    (imports.max(exports) > MAX_NAMES).then(|| {
+        format!("it has {imports} imports and {exports} exports; the first {MAX_NAMES} of each are listed")
+    })
 }
 
 fn sha256(bytes: &[u8]) -> String {

@@ -13,6 +13,8 @@ use crate::model::Permission;
 
 /// Most entries of any list or table: nothing real has more, and each costs the operator attention.
 const MAX_ENTRIES: usize = 64;
+/// Longest version in characters, which are all of one byte.
+const MAX_VERSION: usize = 64;
 /// Shortest period of a job: below it, jobs would be a way around the limits of calls.
 const MIN_PERIOD: Duration = Duration::from_mins(1);
 /// Longest period of a job.
@@ -24,6 +26,12 @@ pub(super) fn checked(wire: Wire) -> Result<Manifest, ManifestError> {
     text("name", &wire.name, 1, 64)?;
     text("description", &wire.description, 0, 500)?;
     text("developer", &wire.developer, 0, 100)?;
+    if wire.version.len() > MAX_VERSION {
+        return Err(ManifestError::at(
+            "version",
+            format!("is longer than {MAX_VERSION} characters; try \"0.1.0\""),
+        ));
+    }
     if let Err(error) = semver::Version::parse(&wire.version) {
         return Err(ManifestError::at(
             "version",

@@ -164,3 +164,33 @@ fn a_missing_name_and_a_wrong_version_are_refused() {
             .starts_with("app.toml: line 1: ")
     );
 }
+
+#[test]
+fn h44_what_an_error_quotes_is_escaped_and_cut() {
+    let long = "x".repeat(50_000);
+    for body in [
+        "\"\\u001b[31m\\nforged\" = 1".to_owned(),
+        format!("\"{long}\" = 1"),
+        format!("[jobs.\"{long}\"]\n\"\\u001b\" = 1"),
+        format!("[permissions]\n\"{long}\" = \"x\""),
+        format!("[limits]\nmemory_mib = \"{long}\""),
+        format!("[build]\ncommand = \"x\"\noutput = \"{long}\"\nwatch = \"{long}\""),
+    ] {
+        let text = error(&body);
+        let start: String = body.chars().take(40).collect();
+        assert!(text.len() < 1000, "{} bytes for {start}", text.len());
+        assert!(!text.contains(char::is_control), "{text:?}");
+    }
+    assert!(error("\"\\u001b[31m\" = 1").starts_with(r"app.toml: \u{1b}[31m: is not a known key"));
+}
+
+#[test]
+fn a_version_has_64_characters_at_most() {
+    let parse = |version: &str| Manifest::parse(&format!("name = \"A\"\nversion = \"{version}\""));
+    let with = |length: usize| format!("1.0.0-{}", "a".repeat(length - 6));
+    assert!(parse(&with(64)).is_ok());
+    assert_eq!(
+        parse(&with(65)).unwrap_err().to_string(),
+        "app.toml: version: is longer than 64 characters; try \"0.1.0\""
+    );
+}

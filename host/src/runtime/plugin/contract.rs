@@ -9,12 +9,21 @@ use semver::Version;
 use wasmtime::component::{Component, types::ComponentItem};
 
 use crate::model::Permission;
+use crate::runtime::guest_log::escaped;
 use crate::runtime::host::WASI_INTERFACES;
 
 /// The contract's package.
 pub const PACKAGE: &str = "blnk:app";
 /// The contract's version that this host serves: every `0.1` up to this patch.
 pub const VERSION: Version = Version::new(0, 1, 0);
+
+/// Longest name of an import or export that is kept, in bytes. A component may have names of 100,000 bytes, with any
+/// characters in them; those of the contract and of WASI are within it.
+const MAX_NAME: usize = 200;
+/// Longest name in a reason, in bytes.
+const MAX_QUOTED: usize = 80;
+/// Most names in a reason.
+const MAX_QUOTES: usize = 20;
 
 /// The interfaces that an app may import, each with the scope that its functions ask for. Those that only hold types
 /// ask for none.
@@ -71,7 +80,10 @@ pub enum ContractError {
         hint: &'static str,
     },
     /// Imports that this host does not give, with the recipe that leaves them out.
-    #[error("imports what this host does not give: {}; try: {recipe}", names.join(", "))]
+    #[error(
+        "imports what this host does not give: {}; try: {recipe}",
+        quoted(names)
+    )]
     Imports {
         /// Each by its whole name.
         names: Vec<String>,
@@ -148,6 +160,17 @@ impl Surface {
         }
     }
 
+    /// As many names as a person reads.
+    pub(crate) fn shortened(&self, names: usize) -> Self {
+        let first = |all: &[String]| all.iter().take(names).cloned().collect();
+        Self {
+            version: self.version.clone(),
+            imports: first(&self.imports),
+            exports: first(&self.exports),
+            scopes: self.scopes.clone(),
+        }
+    }
+
     /// Refuses what a host whose contract has this version can't serve.
     pub fn fit(self, served: &Version) -> Result<Fitting, ContractError> {
         self.check_version(served)?;
@@ -179,6 +202,7 @@ impl Surface {
             } else {
                 format!("{}.{}", found.major, found.minor)
             };
+            let found = escaped(&found, MAX_QUOTED);
             let served = self::served(served);
             return Err(ContractError::Version {
                 found,
@@ -213,16 +237,28 @@ impl Surface {
         }
         let found = match self.exports.as_slice() {
             [] => "nothing".to_owned(),
-            names => names.join(", "),
+            names => quoted(names),
         };
         Err(ContractError::NoPortal { found })
     }
 }
 
-/// An import or export as a person reads it: what is no interface says so.
+/// Names in a sentence: the first of them, each cut.
+fn quoted(names: &[String]) -> String {
+    let shown = names.iter().take(MAX_QUOTES);
+    let shown: Vec<_> = shown.map(|name| escaped(name, MAX_QUOTED)).collect();
+    match names.len().saturating_sub(MAX_QUOTES) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+/// An import or export as a person reads it: what is no interface says so. Escaped and cut, which makes no name that is
+/// known out of one that is not.
 fn described(name: &str, item: &ComponentItem) -> String {
+    let name = escaped(name, MAX_NAME);
     match item {
-        ComponentItem::ComponentInstance(_) => name.to_owned(),
+        ComponentItem::ComponentInstance(_) => name,
         ComponentItem::ComponentFunc(_) => format!("function {name}"),
         ComponentItem::Component(_) => format!("component {name}"),
         ComponentItem::Module(_) => format!("module {name}"),

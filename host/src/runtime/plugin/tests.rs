@@ -199,3 +199,35 @@ fn the_operators_settings_stand_over_the_defaults_and_unknown_ones_are_reported(
         plugin.warnings()
     );
 }
+
+#[test]
+fn h13_names_with_control_characters_and_many_long_ones_make_a_short_plain_reason() {
+    let plain = |text: &str| {
+        assert!(text.len() < 2500, "{} bytes", text.len());
+        assert!(!text.contains(char::is_control), "{text:?}");
+    };
+    let wild = text_error(r#"(component (import "url=<\1b[31m\0aforged>" (func)))"#);
+    plain(&wild);
+    assert!(
+        wild.contains(r"function url=<\u{1b}[31m\nforged>"),
+        "{wild}"
+    );
+    let long = "x".repeat(50_000);
+    let imports = (0..30).map(|number| format!(r#"(import "n{number}-{long}" (func))"#));
+    let imports: Vec<_> = imports.collect();
+    let many = text_error(&format!("(component {})", imports.concat()));
+    plain(&many);
+    assert!(
+        many.contains("function n0-xxx") && many.contains(" and 10 more; try: "),
+        "{many}"
+    );
+    let exports = (0..30).map(|number| format!(r#"(export "e{number}-{long}" (instance $i))"#));
+    let exports: Vec<_> = exports.collect();
+    let exports = exports.concat();
+    let exports = text_error(&format!("(component (instance $i) {exports})"));
+    plain(&exports);
+    assert!(exports.ends_with(" and 10 more"), "{exports}");
+    plain(&text_error(&format!(
+        r#"(component (import "blnk:app/context@0.1.0-{long}" (instance)))"#
+    )));
+}
