@@ -356,3 +356,56 @@ fn an_apps_own_folder_is_called_once_it_is_built() {
     let told = json_of(&place, 0, &["src/kyc", "GET", "me"]);
     assert_eq!(told["status"], 200);
 }
+
+#[test]
+fn h44_a_package_is_called_as_every_host_reads_it_and_no_link_is_followed() {
+    let place = place();
+    let outside = place.folder.path().join("outside.html");
+    fs::write(&outside, "<p>").unwrap();
+    packages::lay(&place.plugins().join("kyc"), &place.plugins(), "linked");
+    let page = place.plugins().join("linked/ui/linked.html");
+    std::os::unix::fs::symlink(&outside, &page).unwrap();
+    let output = call(&place, 1, &["linked", "GET", "me"]);
+    let said = err(&output);
+    assert!(
+        said.contains("linked can't be served: ui/linked.html is not a regular file"),
+        "{said}"
+    );
+    fs::remove_file(&page).unwrap();
+    let component = place.plugins().join("linked/app.wasm");
+    fs::rename(&component, place.folder.path().join("elsewhere.wasm")).unwrap();
+    std::os::unix::fs::symlink(place.folder.path().join("elsewhere.wasm"), &component).unwrap();
+    let output = call(&place, 1, &["linked", "GET", "me"]);
+    let said = err(&output);
+    assert!(said.contains("app.wasm is not a regular file"), "{said}");
+}
+
+#[test]
+fn h44_of_an_apps_own_folder_no_more_is_copied_than_a_package_may_have() {
+    let place = place();
+    let sources = place.folder.path().join("src");
+    packages::lay(&place.plugins().join("kyc"), &sources, "kyc");
+    let source = sources.join("kyc");
+    let built = source.join("target/wasm32-wasip2/release/kyc.wasm");
+    fs::create_dir_all(built.parent().unwrap()).unwrap();
+    let component = source.join("app.wasm");
+    std::os::unix::fs::symlink(place.plugins().join("kyc/app.wasm"), &built).unwrap();
+    fs::remove_file(&component).unwrap();
+    let said = err(&call(&place, 1, &["src/kyc", "GET", "me"]));
+    assert!(said.contains("kyc.wasm is not a plain file"), "{said}");
+    fs::remove_file(&built).unwrap();
+    fs::File::create(&built)
+        .unwrap()
+        .set_len((64 << 20) + 1)
+        .unwrap();
+    let said = err(&call(&place, 1, &["src/kyc", "GET", "me"]));
+    assert!(said.contains("kyc.wasm is larger than"), "{said}");
+    fs::copy(place.plugins().join("kyc/app.wasm"), &built).unwrap();
+    let many = source.join("ui/many");
+    fs::create_dir(&many).unwrap();
+    for number in 0..2_000 {
+        fs::write(many.join(number.to_string()), "").unwrap();
+    }
+    let said = err(&call(&place, 1, &["src/kyc", "GET", "me"]));
+    assert!(said.contains("more than 2000 files and folders"), "{said}");
+}

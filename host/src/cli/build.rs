@@ -3,6 +3,7 @@
 //! The command finds the app's world in `target/wit` (see [`world`]), and cargo's output goes beside it.
 
 mod command;
+pub(super) mod copy;
 mod toolchain;
 mod world;
 
@@ -245,31 +246,9 @@ fn stage(folder: &Path, component: &str, plugins: &Path, slug: &Slug) -> anyhow:
     copy(&component, staged.join("app.wasm"))?;
     copy(&folder.join("app.toml"), staged.join("app.toml"))?;
     if folder.join("ui").is_dir() {
-        copy_folder(&folder.join("ui"), &staged.join("ui"))?;
+        copy::page(&folder.join("ui"), &staged.join("ui"))?;
     }
     Ok(staged)
-}
-
-/// Copies the files and folders of a page; anything else among them is refused.
-pub(super) fn copy_folder(from: &Path, to: &Path) -> anyhow::Result<()> {
-    std::fs::create_dir_all(to).with_context(|| format!("making {}", to.display()))?;
-    for entry in std::fs::read_dir(from).with_context(|| format!("reading {}", from.display()))? {
-        let entry = entry?;
-        let kind = entry.file_type()?;
-        let target = to.join(entry.file_name());
-        if kind.is_dir() {
-            copy_folder(&entry.path(), &target)?;
-        } else if kind.is_file() {
-            std::fs::copy(entry.path(), &target)
-                .with_context(|| format!("copying {}", entry.path().display()))?;
-        } else {
-            bail!(
-                "{} is neither a file nor a folder; a page may hold nothing else",
-                entry.path().display()
-            );
-        }
-    }
-    Ok(())
 }
 
 /// Reads and compiles the package as a host would.

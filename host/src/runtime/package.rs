@@ -24,6 +24,7 @@ mod ui;
 
 pub use page::Page;
 pub(crate) use remains::{Remains, read_component};
+pub(crate) use ui::{MAX_PAGE_BYTES, MAX_PAGE_DEPTH, MAX_PAGE_ENTRIES};
 pub use ui::{UiFile, UiFiles};
 
 /// Largest component in bytes. Python's are about 18 MiB, JavaScript's about 12.

@@ -9,12 +9,14 @@ use secrecy::SecretString;
 use tempfile::TempDir;
 
 use crate::app::Host;
-use crate::cli::build::copy_folder;
+use crate::cli::build::copy;
 use crate::cli::output;
 use crate::config::{Config, DatabaseUrl, Secrets};
 use crate::install::{ActiveInstall, Event, LaunchRequest};
 use crate::intake::Proved;
 use crate::model::{AppId, Clock as _, InstallId, Permission, Slug, SystemClock};
+use crate::runtime::manifest::MAX_MANIFEST_BYTES;
+use crate::runtime::package::MAX_COMPONENT_BYTES;
 use crate::runtime::{
     App, CallFailure, CallReport, Delivery, GuestRequest, GuestResponse, GuestSession, HookOutcome,
     Limits, Manifest,
@@ -52,8 +54,7 @@ impl Stage {
             .prefix("airlock-call-")
             .tempdir()
             .context("making a folder for this call")?;
-        let plugins = folder.path().join("plugins");
-        lay(source, &plugins.join(slug.as_str()))?;
+        let plugins = plugins_of(source, &slug, folder.path())?;
         let cloud = CloudSim::start(Options::default())
             .await
             .context("starting the simulated Cloud")?;
@@ -70,7 +71,7 @@ impl Stage {
         let host = Host::open(config, &secrets()?, Arc::new(SystemClock::new()))
             .await
             .context("setting up a host for this call")?;
-        host.load_packages().await?;
+        host.load_package(&slug).await?;
         Ok(Self {
             host,
             cloud,
@@ -202,35 +203,46 @@ fn slug_of(source: &Path) -> anyhow::Result<Slug> {
     })
 }
 
-/// Copies what a package is made of: from a package, or from an app's own folder where its build leaves the component.
-fn lay(source: &Path, package: &Path) -> anyhow::Result<()> {
-    let copy = |from: PathBuf, name: &str| {
-        let copied = std::fs::copy(&from, package.join(name));
-        copied.with_context(|| format!("copying {}", from.display()))
-    };
-    std::fs::create_dir_all(package).with_context(|| format!("making {}", package.display()))?;
-    let manifest = source.join("app.toml");
+/// The folder that a host of its own finds the app's package in: a package stays where it lies, and is read as every host
+/// reads it; an app's own folder becomes a package below `place`.
+fn plugins_of(source: &Path, slug: &Slug, place: &Path) -> anyhow::Result<PathBuf> {
     ensure!(
-        manifest.is_file(),
+        source.join("app.toml").is_file(),
         "{} has no app.toml, so it is no app; try: airlock apps list",
         source.display()
     );
+    if std::fs::symlink_metadata(source.join("app.wasm")).is_ok() {
+        let plugins = source.parent().unwrap_or(Path::new(""));
+        return Ok(plugins.join("."));
+    }
+    let plugins = place.join("plugins");
+    lay(source, &plugins.join(slug.as_str()))?;
+    Ok(plugins)
+}
+
+/// Copies what a package is made of from an app's own folder, where its build leaves the component.
+fn lay(source: &Path, package: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(package).with_context(|| format!("making {}", package.display()))?;
+    let manifest = package.join("app.toml");
+    copy::file(&source.join("app.toml"), &manifest, MAX_MANIFEST_BYTES)?;
     let component = component(source, &manifest)?;
-    copy(manifest, "app.toml")?;
-    copy(component, "app.wasm")?;
-    if source.join("ui").is_dir() {
-        copy_folder(&source.join("ui"), &package.join("ui"))?;
+    copy::file(&component, &package.join("app.wasm"), MAX_COMPONENT_BYTES)?;
+    let page = source.join("ui");
+    if let Ok(found) = std::fs::symlink_metadata(&page) {
+        ensure!(
+            found.is_dir(),
+            "{} is not a folder; a package holds no links",
+            page.display()
+        );
+        copy::page(&page, &package.join("ui"))?;
     }
     Ok(())
 }
 
+/// Where the build of an app leaves its component, by its manifest.
 fn component(source: &Path, manifest: &Path) -> anyhow::Result<PathBuf> {
-    let packed = source.join("app.wasm");
-    if packed.is_file() {
-        return Ok(packed);
-    }
     let text = std::fs::read_to_string(manifest)
-        .with_context(|| format!("reading {}", manifest.display()))?;
+        .with_context(|| format!("reading {}", source.join("app.toml").display()))?;
     let manifest = Manifest::parse(&text).with_context(|| format!("in {}", source.display()))?;
     let built = manifest.build.map(|build| source.join(build.output));
     built.filter(|path| path.is_file()).with_context(|| {

@@ -8,7 +8,8 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-/// Most files and folders that are looked at. A package may have 2,000 files; one with more is refused when it is read.
+/// Most names in all folders together that are looked at, whatever they are. A page may have 2,000; one with more is refused
+/// when it is read, and what changes in it is seen once it has fewer.
 const MAX_ENTRIES: usize = 8_000;
 /// Deepest folder within folders, as deep as a page may be and one more.
 const MAX_DEPTH: usize = 18;
@@ -69,10 +70,9 @@ struct Look<'a, F> {
 
 impl<F: FnMut(&Path)> Look<'_, F> {
     fn path(&mut self, path: &Path, name: &str, depth: usize) {
-        if self.entries_left == 0 || depth > MAX_DEPTH {
+        if depth > MAX_DEPTH {
             return;
         }
-        self.entries_left -= 1;
         match std::fs::symlink_metadata(path) {
             Ok(metadata) => {
                 self.note(name, &metadata);
@@ -86,23 +86,35 @@ impl<F: FnMut(&Path)> Look<'_, F> {
 
     fn folder(&mut self, path: &Path, depth: usize) {
         (self.found)(path);
-        let mut names: Vec<String> = match std::fs::read_dir(path) {
-            Ok(entries) => {
-                let names = entries
-                    .flatten()
-                    .map(|entry| entry.file_name().to_string_lossy().into_owned());
-                names
-                    .filter(|name| !name.starts_with('.') && !self.left_out.contains(&&**name))
-                    .collect()
+        match self.names(path) {
+            Ok(Some(names)) => {
+                for name in names {
+                    self.path(&path.join(&name), &name, depth + 1);
+                }
+                "end of folder".hash(&mut self.hash);
             }
-            Err(error) => return error.kind().hash(&mut self.hash),
-        };
-        // A file system lists in any order.
-        names.sort_unstable();
-        for name in names {
-            self.path(&path.join(&name), &name, depth + 1);
+            Ok(None) => "more than is looked at".hash(&mut self.hash),
+            Err(error) => error.kind().hash(&mut self.hash),
         }
-        "end of folder".hash(&mut self.hash);
+    }
+
+    /// The names in a folder that count, in their order: a file system lists in any. None if there are more than may still
+    /// be looked at; then the folder is not read on.
+    fn names(&mut self, path: &Path) -> std::io::Result<Option<Vec<String>>> {
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(path)? {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            if self.entries_left == 0 {
+                return Ok(None);
+            }
+            // Also for a name that does not count: it had to be read.
+            self.entries_left -= 1;
+            if !name.starts_with('.') && !self.left_out.contains(&&*name) {
+                names.push(name);
+            }
+        }
+        names.sort_unstable();
+        Ok(Some(names))
     }
 
     /// What tells a file from another, or from itself before it was written to. A folder's own times are left out: its
@@ -169,6 +181,33 @@ mod tests {
         fs::write(root.join("ui/.swap"), "no part of a page").unwrap();
         fs::write(root.join("ui/target"), "left out").unwrap();
         assert_eq!(of(root), last);
+    }
+
+    #[test]
+    fn h44_a_folder_of_more_names_than_are_looked_at_is_not_read_to_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        fs::create_dir_all(root.join("ui/sub")).unwrap();
+        fs::write(root.join("app.toml"), "one").unwrap();
+        for number in 0..MAX_ENTRIES {
+            fs::write(root.join(format!("ui/.{number}")), "").unwrap();
+        }
+        let folders = || {
+            let mut told = 0;
+            let stamp = stamp(root, ["app.toml", "ui"], &[], |_| told += 1);
+            (stamp.unwrap(), told)
+        };
+        let (many, told) = folders();
+        assert_eq!(told, 2, "what is within the page was listed");
+        assert_eq!(folders().0, many);
+        // The other parts are looked at all the same, and so is the page once it has fewer.
+        fs::write(root.join("app.toml"), "changed").unwrap();
+        let (changed, _) = folders();
+        assert_ne!(changed, many);
+        fs::remove_file(root.join("ui/.0")).unwrap();
+        let (fewer, told) = folders();
+        assert_ne!(fewer, changed);
+        assert_eq!(told, 3);
     }
 
     #[test]

@@ -206,7 +206,29 @@ fn h11_sizes_are_checked_before_reading() {
     for index in 0..2_000 {
         folder.write(&format!("ui/{index}"), "");
     }
-    assert_eq!(folder.error(), "ui/ has more than 2,000 files");
+    assert_eq!(folder.error(), "ui/ has more than 2,000 files and folders");
+}
+
+#[test]
+fn h44_folders_and_hidden_names_count_as_files_do() {
+    for name in ["folder/", ".hidden/"] {
+        let folder = Folder::new();
+        for index in 0..1_999 {
+            let path = folder.path.join(format!("ui/{name}{index}"));
+            std::fs::create_dir_all(path).unwrap();
+        }
+        match name {
+            // With the page itself and the folder around them there is one too many.
+            "folder/" => assert_eq!(folder.error(), "ui/ has more than 2,000 files and folders"),
+            // What is within a hidden folder is never looked at.
+            _ => drop(folder.digest()),
+        }
+    }
+    let folder = Folder::new();
+    for index in 0..2_000 {
+        folder.write(&format!("ui/.{index}"), "");
+    }
+    assert_eq!(folder.error(), "ui/ has more than 2,000 files and folders");
 }
 
 #[test]

@@ -10,11 +10,11 @@ use super::PackageError;
 use super::files;
 
 /// Largest sum of all files in bytes.
-const MAX_BYTES: u64 = 32 * 1024 * 1024;
-/// Most files.
-const MAX_FILES: usize = 2_000;
+pub(crate) const MAX_PAGE_BYTES: u64 = 32 * 1024 * 1024;
+/// Most files and folders, those among them that are no part of a page.
+pub(crate) const MAX_PAGE_ENTRIES: usize = 2_000;
 /// Deepest folder within folders.
-const MAX_DEPTH: usize = 16;
+pub(crate) const MAX_PAGE_DEPTH: usize = 16;
 /// Longest path in bytes.
 const MAX_PATH: usize = 512;
 
@@ -61,7 +61,8 @@ impl UiFiles {
     pub(super) fn read(root: &OwnedFd) -> Result<Self, PackageError> {
         let mut reader = Reader {
             files: BTreeMap::new(),
-            bytes_left: MAX_BYTES,
+            bytes_left: MAX_PAGE_BYTES,
+            entries_left: MAX_PAGE_ENTRIES,
         };
         if let Some(folder) = files::open_subfolder(root, "ui", "ui")? {
             reader.read_folder(&folder, "", 0)?;
@@ -73,6 +74,7 @@ impl UiFiles {
 struct Reader {
     files: BTreeMap<String, UiFile>,
     bytes_left: u64,
+    entries_left: usize,
 }
 
 impl Reader {
@@ -82,7 +84,7 @@ impl Reader {
         prefix: &str,
         depth: usize,
     ) -> Result<(), PackageError> {
-        if depth > MAX_DEPTH {
+        if depth > MAX_PAGE_DEPTH {
             return Err(PackageError::TooMany("16 folders within one another"));
         }
         let io = |error: rustix::io::Errno| PackageError::Io {
@@ -92,6 +94,13 @@ impl Reader {
         for entry in Dir::read_from(folder).map_err(io)? {
             let entry = entry.map_err(io)?;
             let name = entry.file_name().to_string_lossy();
+            if name == "." || name == ".." {
+                continue;
+            }
+            self.entries_left = self
+                .entries_left
+                .checked_sub(1)
+                .ok_or(PackageError::TooMany("2,000 files and folders"))?;
             if name.starts_with('.') {
                 continue;
             }
@@ -119,14 +128,11 @@ impl Reader {
         shown: &str,
         path: String,
     ) -> Result<(), PackageError> {
-        if self.files.len() >= MAX_FILES {
-            return Err(PackageError::TooMany("2,000 files"));
-        }
         let content = match files::read_file(folder, name, shown, self.bytes_left) {
             Err(PackageError::TooLarge { .. }) => {
                 return Err(PackageError::TooLarge {
                     file: "ui/".to_owned(),
-                    max_bytes: MAX_BYTES,
+                    max_bytes: MAX_PAGE_BYTES,
                 });
             }
             Ok(None) => return Err(PackageError::Changed(shown.to_owned())),
