@@ -2,8 +2,9 @@
 //!
 //! A page may ask for its files long after it began, as a module that is loaded when it is needed. Kept are the files
 //! alone, until the last session has ended that saw them, and never more than the bounds below: beyond them what nobody
-//! needs goes first, then what was retired first.
+//! needs goes first, then what was retired first, of the app itself or of the app that keeps most bytes.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,8 +57,8 @@ impl Retired {
         {
             self.0.remove(first);
         }
-        while self.0.iter().map(|old| old.bytes).sum::<usize>() > MAX_BYTES {
-            self.0.remove(0);
+        while self.bytes() > MAX_BYTES {
+            self.let_go_of_the_largest_apps_first();
         }
     }
 
@@ -75,6 +76,25 @@ impl Retired {
     /// Lets go of what nobody needs any more.
     pub(super) fn sweep(&mut self, now: UnixMillis) {
         self.0.retain(|old| old.is_needed(now));
+    }
+
+    fn bytes(&self) -> usize {
+        self.0.iter().map(|old| old.bytes).sum()
+    }
+
+    /// An app whose pages are many or large loses its own, and no other's.
+    fn let_go_of_the_largest_apps_first(&mut self) {
+        let mut bytes: BTreeMap<&Slug, usize> = BTreeMap::new();
+        for old in &self.0 {
+            *bytes.entry(&old.slug).or_default() += old.bytes;
+        }
+        let largest = bytes.into_iter().max_by_key(|(_, bytes)| *bytes);
+        let slug = largest.map(|(slug, _)| slug.clone());
+        let first = self
+            .0
+            .iter()
+            .position(|old| Some(&old.slug) == slug.as_ref());
+        self.0.remove(first.unwrap_or(0));
     }
 
     fn position(&self, slug: &Slug, digest: &str) -> Option<usize> {
@@ -158,5 +178,26 @@ mod tests {
         assert_eq!(retired.0.len(), MAX_PAGES_OF_APP);
         let kept = |page: &Arc<Page>| retired.find(&slug(), page.digest(), NOW).is_some();
         assert!(!pages[..4].iter().any(kept) && pages[4..].iter().all(kept));
+    }
+    #[test]
+    fn h46_an_app_with_large_pages_loses_its_own_and_no_others() {
+        let mut retired = Retired::default();
+        let end = NOW.plus(Duration::from_mins(15));
+        let pages = pages(1 + MAX_PAGES_OF_APP);
+        let other = Slug::parse("other").unwrap();
+        for (page, slug) in pages
+            .iter()
+            .zip([other.clone()].iter().chain(std::iter::repeat(&slug())))
+        {
+            page.is_needed_until(end);
+            retired.add(slug, page, NOW);
+            // As if each page of the second app were as large as one may be.
+            if let Some(old) = retired.0.last_mut().filter(|old| old.slug != other) {
+                old.bytes = MAX_BYTES / 4;
+            }
+        }
+        assert!(retired.find(&other, pages[0].digest(), NOW).is_some());
+        assert!(retired.0.len() > 2, "the second app keeps what fits");
+        assert!(retired.bytes() <= MAX_BYTES + MAX_BYTES / 4);
     }
 }

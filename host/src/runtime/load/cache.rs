@@ -14,7 +14,7 @@ use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::fs::{Mode, OFlags};
@@ -23,7 +23,7 @@ use tracing::{debug, warn};
 use super::code::{CompiledCode, EngineSettingsHash, hex};
 use crate::model::Slug;
 use crate::runtime::limits::MIB;
-use crate::secret::Keyring;
+use crate::secret::{Keyring, random_name};
 
 mod sweep;
 
@@ -76,7 +76,6 @@ pub(crate) struct CompiledCache {
     keyring: Arc<Keyring>,
     /// The file of each app's latest version.
     used: Mutex<BTreeMap<Slug, String>>,
-    unfinished: AtomicU64,
     /// Whether a file came in since the last sweep.
     has_grown: AtomicBool,
 }
@@ -98,7 +97,6 @@ impl CompiledCache {
             folder: settings.folder,
             keyring: settings.keyring,
             used: Mutex::default(),
-            unfinished: AtomicU64::new(0),
             has_grown: AtomicBool::new(false),
         };
         if let Err(error) = cache.prepare_folder() {
@@ -212,8 +210,8 @@ impl CompiledCache {
     pub(super) fn put(&self, slug: &Slug, key: &CodeKey, code: &CompiledCode) {
         let name = key.file_name();
         self.note_used(slug, &name);
-        let number = self.unfinished.fetch_add(1, Ordering::Relaxed);
-        let unfinished = format!("{UNFINISHED}{}-{number}", std::process::id());
+        // A process of the same number may have left one behind: in a container every host has the same.
+        let unfinished = format!("{UNFINISHED}{}", random_name());
         let (from, to) = (self.folder.join(unfinished), self.folder.join(name));
         let written = self
             .prepare_folder()

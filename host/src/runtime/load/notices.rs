@@ -18,6 +18,13 @@ pub(crate) enum Notice<K> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Watched(i32);
 
+/// What is done with a link in a folder's place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Links {
+    Followed,
+    Left,
+}
+
 /// Folders that are watched, each under a key. A cheap handle.
 #[derive(Clone)]
 pub(crate) struct Notices<K>(Option<kernel::Watch<K>>);
@@ -39,7 +46,12 @@ impl<K: Clone + PartialEq> Notices<K> {
 
     /// Watches a folder, but none behind a link. None where that is not possible: the clock finds what changes there.
     pub(crate) fn watch(&self, folder: &Path, key: &K) -> Option<Watched> {
-        self.0.as_ref()?.add(folder, key)
+        self.0.as_ref()?.add(folder, key, Links::Left)
+    }
+
+    /// Watches a folder that may stand behind a link, as the operator's own may.
+    pub(crate) fn watch_followed(&self, folder: &Path, key: &K) -> Option<Watched> {
+        self.0.as_ref()?.add(folder, key, Links::Followed)
     }
 
     /// Ends the watches under a key but these.
@@ -71,7 +83,7 @@ mod kernel {
     use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
     use tokio::io::unix::AsyncFd;
 
-    use super::{Notice, Watched};
+    use super::{Links, Notice, Watched};
 
     /// What may change a package: names in a folder, content that was written to its end or is being written, modes.
     const CHANGES: WatchFlags = WatchFlags::CREATE
@@ -83,8 +95,7 @@ mod kernel {
         .union(WatchFlags::ATTRIB)
         .union(WatchFlags::DELETE_SELF)
         .union(WatchFlags::MOVE_SELF)
-        .union(WatchFlags::ONLYDIR)
-        .union(WatchFlags::DONT_FOLLOW);
+        .union(WatchFlags::ONLYDIR);
 
     struct Inner<K> {
         kernel: AsyncFd<OwnedFd>,
@@ -122,10 +133,14 @@ mod kernel {
             })))
         }
 
-        pub(super) fn add(&self, folder: &Path, key: &K) -> Option<Watched> {
+        pub(super) fn add(&self, folder: &Path, key: &K, links: Links) -> Option<Watched> {
+            let flags = match links {
+                Links::Followed => CHANGES,
+                Links::Left => CHANGES.union(WatchFlags::DONT_FOLLOW),
+            };
             // Locked meanwhile, so that no notice of the new watch comes before its key is known.
             let mut keys = lock(&self.0.keys);
-            match inotify::add_watch(self.0.kernel.get_ref(), folder, CHANGES) {
+            match inotify::add_watch(self.0.kernel.get_ref(), folder, flags) {
                 Ok(number) => {
                     keys.insert(number, key.clone());
                     Some(Watched(number))
@@ -216,7 +231,7 @@ mod kernel {
     use std::marker::PhantomData;
     use std::path::Path;
 
-    use super::{Notice, Watched};
+    use super::{Links, Notice, Watched};
 
     #[derive(Clone)]
     pub(super) struct Watch<K>(Infallible, PhantomData<K>);
@@ -226,7 +241,7 @@ mod kernel {
             Err(io::ErrorKind::Unsupported.into())
         }
 
-        pub(super) fn add(&self, _: &Path, _: &K) -> Option<Watched> {
+        pub(super) fn add(&self, _: &Path, _: &K, _: Links) -> Option<Watched> {
             match self.0 {}
         }
 
@@ -317,5 +332,18 @@ mod tests {
             lost |= notice == Notice::Lost;
         }
         assert!(lost);
+    }
+    #[tokio::test]
+    async fn a_folder_behind_a_link_is_watched_where_links_are_followed_and_nowhere_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let (real, link) = (folder.path().join("real"), folder.path().join("link"));
+        fs::create_dir(&real).unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        let notices = Notices::begin();
+        assert_eq!(notices.watch(&link, &"link"), None);
+        notices.watch_followed(&link, &"link").unwrap();
+        fs::write(real.join("new"), "x").unwrap();
+        let heard = heard(&notices).await;
+        assert!(heard.contains(&("link", "new".to_owned())), "{heard:?}");
     }
 }

@@ -169,7 +169,7 @@ impl Watch {
         let (plugins, notices) = (self.plugins.clone(), self.notices.clone());
         self.scans.spawn(async move {
             // The folder may be another one by now.
-            let watched = notices.watch(&plugins, &None);
+            let watched = notices.watch_followed(&plugins, &None);
             notices.keep_only(&None, watched.as_slice());
             let slugs = list(&plugins).await?;
             let stamps = tokio::task::spawn_blocking(move || {

@@ -258,3 +258,20 @@ fn write(fixture: &Fixture, bytes: &[u8]) {
     )
     .unwrap();
 }
+
+#[test]
+fn what_a_process_of_the_same_number_left_behind_is_in_nobodys_way() {
+    let fixture = Fixture::new();
+    let code = fixture.found().unwrap();
+    let process = std::process::id();
+    for number in 0..4 {
+        let left = fixture
+            .cache
+            .folder
+            .join(format!("{UNFINISHED}{process}-{number}"));
+        std::fs::write(left, "half").unwrap();
+    }
+    std::fs::remove_file(fixture.path()).unwrap();
+    fixture.cache.put(&fixture.slug, &fixture.key, &code);
+    assert!(fixture.found().is_some());
+}
