@@ -2,7 +2,8 @@
 //!
 //! A thousand calls each of a loop (H01), of bulk operations (H47) and of short calls that look idle (H51), as a histogram of
 //! the CPU time beyond the budget; then a thousand sleepers at once, as the time beyond theirs. The host's own records of
-//! the calls are what is counted.
+//! the calls are what is counted. A bulk operation is not interrupted, so H47 may take one of them longer: what the same
+//! filling takes here, natively and of memory that is there already, is measured in the same run.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -22,7 +23,7 @@ mod it {
     pub(crate) mod support;
 }
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use airlock_cloud_sim::{CloudSim, Options};
 use airlock_test_guests::Probe;
@@ -40,6 +41,8 @@ const BUDGET: Duration = Duration::from_millis(20);
 /// An app that fails five times in a minute is shut, so that many copies fail four times each.
 const COPIES: usize = 250;
 const CALLS: usize = 4;
+/// Bytes that one operation of H47 fills.
+const FILLED: usize = 60 << 20;
 /// Sleepers at once, and their time.
 const SLEEPERS: usize = 1_000;
 const WALL: Duration = Duration::from_secs(1);
@@ -47,6 +50,19 @@ const WALL: Duration = Duration::from_secs(1);
 const MOST_TICKS: Duration = Duration::from_millis(2);
 const MOST_CPU: Duration = Duration::from_millis(50);
 const MOST_WALL: Duration = Duration::from_millis(50);
+
+/// What one operation of H47 takes at p99.
+fn one_fill() -> Duration {
+    let mut memory = vec![1_u8; FILLED];
+    let mut times = Times::default();
+    for round in 0..100_u8 {
+        let begun = Instant::now();
+        std::hint::black_box(&mut memory[..]).fill(round);
+        times.add(begun.elapsed());
+    }
+    line("one operation of H47, natively", &times);
+    times.percentile(99.0)
+}
 
 fn slug(name: &str, copy: usize) -> String {
     format!("{}-{copy}", name.split('_').next().unwrap())
@@ -149,8 +165,18 @@ async fn measure() {
         let over = beyond(&used(&place, name, "cpu", "cpu_us"), BUDGET);
         line(&format!("CPU time beyond the budget, {name}"), &over);
         histogram(&over);
-        let held = over.percentile(99.0) <= MOST_TICKS && over.percentile(100.0) <= MOST_CPU;
-        verdict("S2, p99 within 2 ticks (2 ms) and no more than 50 ms", held);
+        let operation = if name == "h47_fill" {
+            one_fill()
+        } else {
+            Duration::ZERO
+        };
+        let most = MOST_TICKS + operation;
+        let held = over.percentile(99.0) <= most && over.percentile(100.0) <= MOST_CPU;
+        let goal = format!(
+            "S2, p99 within 2 ticks and one operation ({}), no more than 50 ms",
+            shown(most)
+        );
+        verdict(&goal, held);
     }
 
     let portal = open(&host, &sim, &slug("h26_sleep", 0)).await;
