@@ -196,7 +196,10 @@ impl Inner {
     fn sweep_cache(self: &Arc<Self>) {
         let runtime = Arc::clone(self);
         let sweep = move || {
-            let is_present = |slug: &Slug| runtime.registry.find(slug).is_some();
+            // An app that is being looked at is not in the registry yet.
+            let is_present = |slug: &Slug| {
+                runtime.registry.find(slug).is_some() || runtime.seen().contains_key(slug)
+            };
             if let Some(cache) = &runtime.cache {
                 cache.sweep(runtime.services.clock.now(), is_present);
             }

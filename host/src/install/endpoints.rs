@@ -27,8 +27,9 @@ use crate::store::{Connection, Database, StoreError, audit};
 const KINDS: [EndpointKind; 2] = [EndpointKind::Callback, EndpointKind::Portal];
 /// Uses of the master key by one change: a secret for each address.
 const CHANGE_USES: u64 = KINDS.len() as u64;
-/// Apps whose addresses are made by one commit: some thousand statements, which a distant database answers in time.
-const APPS_AT_ONCE: usize = 250;
+/// Apps whose addresses are made by one commit: a hundred statements, during which no other host of a shared database
+/// writes.
+const APPS_AT_ONCE: usize = 25;
 
 /// Which address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
