@@ -1,8 +1,11 @@
 //! What one call used: CPU time, memory, calls into the host.
 //!
 //! CPU time is the thread's own clock while the call is polled, so waiting for Cloud or for a turn costs nothing and a
-//! busy machine is not billed to the guest. It is read when a poll begins and ends and at every tick of the epoch.
+//! busy machine is not billed to the guest. Asking for that clock is a call into the kernel that takes as long as some
+//! guests, so what lasts less than [`GRAIN`] is taken from the clock on the wall, which is never less. A guest can be
+//! billed that much too much in one poll, where the system stopped its thread just then, and never too little.
 
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -15,12 +18,15 @@ use rustix::time::{ClockId, clock_gettime};
 use super::turns::Place;
 use crate::model::Permission;
 
+/// In nanoseconds: how far the time on the clock may stand for CPU time. A slice is four times as long.
+const GRAIN: u64 = 250_000;
+
 /// Counters of one call, shared by its store, its task and whoever reports on it. All relaxed: each is written by the
 /// one task that runs the call, and read after it or for a rough look.
 #[derive(Debug, Default)]
 pub struct CallMeter {
     cpu_nanos: AtomicU64,
-    /// The thread's clock when it was last read in the running poll.
+    /// The time on the clock up to which the running poll is counted.
     read_nanos: AtomicU64,
     /// CPU time of the running poll.
     turn_nanos: AtomicU64,
@@ -82,8 +88,9 @@ impl CallMeter {
 
     /// Reads the clock and answers the CPU time so far. Only within a poll of [`metered`].
     pub(crate) fn read(&self) -> Duration {
-        let now = thread_nanos();
-        let spent = now.saturating_sub(self.read_nanos.swap(now, Relaxed));
+        let now = nanos(ClockId::Monotonic);
+        let before = self.read_nanos.swap(now, Relaxed);
+        let spent = Reading::spent(before, now);
         self.turn_nanos.fetch_add(spent, Relaxed);
         let total = self
             .cpu_nanos
@@ -93,8 +100,10 @@ impl CallMeter {
     }
 
     fn begin_turn(&self) {
+        let now = nanos(ClockId::Monotonic);
+        Reading::renew(now);
         self.turn_nanos.store(0, Relaxed);
-        self.read_nanos.store(thread_nanos(), Relaxed);
+        self.read_nanos.store(now, Relaxed);
     }
 }
 
@@ -127,18 +136,57 @@ impl Future for SliceOver {
     }
 }
 
-/// The CPU time of this thread. A poll never moves between threads, so differences within one are sound.
-fn thread_nanos() -> u64 {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
+/// The two clocks of a thread when its own was last read. A poll never moves between threads.
+#[derive(Clone, Copy)]
+struct Reading {
+    wall: u64,
+    cpu: u64,
+}
+
+thread_local! {
+    static LAST: Cell<Reading> = const { Cell::new(Reading { wall: 0, cpu: 0 }) };
+}
+
+impl Reading {
+    fn take(wall: u64) -> Self {
+        let reading = Self {
+            wall,
+            cpu: nanos(ClockId::ThreadCPUTime),
+        };
+        LAST.set(reading);
+        reading
+    }
+
+    /// Sees to it that the last reading is not older than the grain.
+    fn renew(now: u64) {
+        if now.saturating_sub(LAST.get().wall) >= GRAIN {
+            Self::take(now);
+        }
+    }
+
+    /// The most CPU time that this thread can have used between two times, the first of which is not before the last
+    /// reading: neither more than has passed, nor more than since that reading.
+    fn spent(before: u64, now: u64) -> u64 {
+        let passed = now.saturating_sub(before);
+        if passed < GRAIN {
+            return passed;
+        }
+        let last = LAST.get();
+        passed.min(Self::take(now).cpu.saturating_sub(last.cpu))
+    }
+}
+
+fn nanos(clock: ClockId) -> u64 {
+    let time = clock_gettime(clock);
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     let nanos = u64::try_from(time.tv_nsec).unwrap_or(0);
     seconds.saturating_mul(1_000_000_000).saturating_add(nanos)
 }
 
-/// Reads the clock at the end of a poll, also when it unwinds.
-struct Reading<'a>(&'a CallMeter);
+/// Counts what a poll used when it ends, also when it unwinds.
+struct Counted<'a>(&'a CallMeter);
 
-impl Drop for Reading<'_> {
+impl Drop for Counted<'_> {
     fn drop(&mut self) {
         self.0.read();
     }
@@ -156,9 +204,9 @@ pub(crate) async fn metered<F: Future>(
             return Poll::Pending;
         };
         meter.begin_turn();
-        let reading = Reading(meter);
+        let counted = Counted(meter);
         let polled = future.as_mut().poll(context);
-        drop(reading);
+        drop(counted);
         if meter.slice_over.swap(false, Relaxed) && polled.is_pending() {
             turn.end_slice(context.waker());
         }
@@ -221,8 +269,8 @@ mod tests {
         metered(&meter, place(&turns, "a"), sleep).await;
         assert!(meter.cpu() < Duration::from_millis(25), "{:?}", meter.cpu());
         metered(&meter, place(&turns, "a"), async {
-            let before = thread_nanos();
-            while thread_nanos() - before < 30_000_000 {}
+            let before = nanos(ClockId::ThreadCPUTime);
+            while nanos(ClockId::ThreadCPUTime) - before < 30_000_000 {}
         })
         .await;
         assert!(
@@ -231,6 +279,35 @@ mod tests {
             meter.cpu()
         );
     }
+
+    #[tokio::test]
+    async fn a_thread_that_the_system_stops_for_a_while_costs_its_guest_a_grain_at_most() {
+        let (meter, turns) = (CallMeter::default(), Turns::new(1));
+        for _ in 0..3 {
+            let stopped = async { std::thread::sleep(Duration::from_millis(50)) };
+            metered(&meter, place(&turns, "a"), stopped).await;
+        }
+        assert!(meter.cpu() < Duration::from_millis(50), "{:?}", meter.cpu());
+    }
+
+    #[tokio::test]
+    async fn many_short_polls_cost_as_much_as_they_take() {
+        let (meter, turns) = (CallMeter::default(), Turns::new(1));
+        let before = nanos(ClockId::ThreadCPUTime);
+        while nanos(ClockId::ThreadCPUTime) - before < 30_000_000 {
+            let short = async {
+                let before = nanos(ClockId::ThreadCPUTime);
+                while nanos(ClockId::ThreadCPUTime) - before < 20_000 {}
+            };
+            metered(&meter, place(&turns, "a"), short).await;
+        }
+        assert!(
+            meter.cpu() >= Duration::from_millis(15),
+            "{:?}",
+            meter.cpu()
+        );
+    }
+
     #[tokio::test]
     async fn who_used_a_slice_up_lets_others_go_first() {
         let (turns, order) = (Turns::new(1), std::sync::Mutex::new(String::new()));
