@@ -53,7 +53,7 @@ pub(super) struct Head {
 pub(super) fn judge(input: &[u8], searched: &mut usize) -> Result<Option<Head>, HeadError> {
     let from = searched.saturating_sub(END.len() - 1);
     let rest = input.get(from..).unwrap_or_default();
-    let end = rest.windows(END.len()).position(|window| window == END);
+    let end = memchr::memmem::find(rest, END);
     *searched = input.len();
     let Some(length) = end.map(|at| from + at + END.len()) else {
         return if input.len() < MAX_HEAD {
@@ -79,13 +79,8 @@ fn too_long(input: &[u8]) -> HeadError {
 }
 
 fn parse(head: &[u8]) -> Result<Framing, HeadError> {
-    let bare = head
-        .iter()
-        .scan(0, |before, byte| {
-            Some((std::mem::replace(before, *byte), *byte))
-        })
-        .any(|(before, byte)| byte == b'\n' && before != b'\r');
-    if bare {
+    let is_bare = |at: usize| at.checked_sub(1).and_then(|at| head.get(at)) != Some(&b'\r');
+    if memchr::memchr_iter(b'\n', head).any(is_bare) {
         return Err(HeadError::Malformed);
     }
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];

@@ -74,6 +74,8 @@ pub(super) struct Guarded<S> {
     sent: bool,
     /// When the head must be whole.
     deadline: Pin<Box<Sleep>>,
+    /// A head has begun and is not whole, and the deadline is its own.
+    begun: bool,
     reader: Option<Waker>,
     pace: Pace,
     /// Bytes may be unread, so the connection must not be closed at once.
@@ -103,6 +105,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
             searched: 0,
             sent: false,
             deadline: Box::pin(sleep_until(Instant::now() + HEAD)),
+            begun: false,
             reader: None,
             pace: Pace::default(),
             unread: false,
@@ -132,6 +135,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
                     self.exchange.last.store(chunked, Ordering::Release);
                     self.exchange.handed_over.store(false, Ordering::Release);
                     self.sent = false;
+                    self.begun = false;
                     self.searched = 0;
                     self.phase = Phase::Request(match head.framing {
                         Framing::Length(body) => {
@@ -141,20 +145,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
                     });
                     return Poll::Ready(Ok(()));
                 }
+                // Most heads come whole, and setting a timer takes a lock that all connections share.
+                Ok(None) if !self.input.is_empty() && !self.begun => {
+                    self.begun = true;
+                    self.deadline.as_mut().reset(Instant::now() + HEAD);
+                }
                 Ok(None) => {}
                 Err(error) => {
                     self.phase = Phase::Refusing((self.refusal)(error), 0);
                     return Poll::Ready(Ok(()));
                 }
             }
-            let before = self.input.len();
             match self.fill(cx) {
                 Poll::Ready(Ok(0)) => {
                     self.phase = Phase::Over;
                     return Poll::Ready(Ok(()));
-                }
-                Poll::Ready(Ok(_)) if before == 0 => {
-                    self.deadline.as_mut().reset(Instant::now() + HEAD);
                 }
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
@@ -225,6 +230,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
                     .as_mut()
                     .reset(Instant::now() + self.seat.idle());
                 if !self.input.is_empty() {
+                    self.begun = true;
                     self.shorten(HEAD);
                 } else if self.stopping.is_cancelled() {
                     self.shorten(self.grace);
