@@ -2,8 +2,10 @@
 //!
 //! What Cloud sends is opaque: 1 to 128 visible ASCII characters without space, quote, slash or backslash, with no
 //! prefix check. What a guest names as a resource is stricter ([`ResourceId`]), because it becomes part of a path.
+//! Clones share the text: every call hands some of them around.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// Longest opaque id in bytes.
 const MAX_ID: usize = 128;
@@ -55,14 +57,14 @@ macro_rules! identity {
     ($(#[$doc:meta])* $name:ident, $max:expr, $alphabet:expr) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub struct $name(String);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// Takes the text if its length and alphabet are right.
             pub fn parse(text: impl Into<String>) -> Result<Self, InvalidId> {
                 let text = text.into();
                 check(&text, $max, $alphabet)?;
-                Ok(Self(text))
+                Ok(Self(text.into()))
             }
 
             /// The text as it was given.
@@ -116,7 +118,7 @@ identity!(
 
 /// An app's short name: its folder in `plugins/`, `[a-z]([a-z0-9-]{0,30}[a-z0-9])?` without `--`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Slug(String);
+pub struct Slug(Arc<str>);
 
 impl Slug {
     /// Takes the text if it can be a slug.
@@ -129,7 +131,7 @@ impl Slug {
         if !starts || text.ends_with('-') || text.contains("--") {
             return Err(InvalidId::Shape);
         }
-        Ok(Self(text))
+        Ok(Self(text.into()))
     }
 
     /// The slug as text.

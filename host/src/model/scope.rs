@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
 /// Most scopes that one event may carry.
 const MAX_SCOPES: usize = 32;
@@ -65,9 +66,9 @@ pub enum InvalidScopes {
 
 /// The scopes of an install event: what the user granted, in canonical form (sorted, no duplicates).
 ///
-/// Names unknown to this host are kept, since they are sealed with the key, but grant nothing.
+/// Names unknown to this host are kept, since they are sealed with the key, but grant nothing. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct GrantedScopes(BTreeSet<String>);
+pub struct GrantedScopes(Arc<BTreeSet<String>>);
 
 impl GrantedScopes {
     /// Takes the names of an event, at most 32 of at most 64 visible ASCII characters without a comma.
@@ -89,7 +90,7 @@ impl GrantedScopes {
             }
             set.insert(name);
         }
-        Ok(Self(set))
+        Ok(Self(Arc::new(set)))
     }
 
     /// The names in canonical order.
