@@ -6,6 +6,7 @@
 pub mod api_key;
 pub mod keyring;
 pub mod list;
+mod names;
 pub mod provider;
 mod purpose;
 pub mod sealed;
@@ -14,6 +15,7 @@ pub mod token;
 pub use api_key::{ApiKey, InvalidApiKey};
 pub use keyring::{DataKey, FingerprintKey, Keyring, NoneGranted, UseBatch, UsePermit};
 pub use list::{InvalidKeyList, SecretList};
+pub use names::random_hex;
 pub use provider::{ConfiguredKeys, KeyProvider, ProviderError};
 pub use sealed::{CanNotOpen, KeyOwner, SealedBlob};
 pub use token::{

@@ -16,7 +16,7 @@ use super::headers::Surface;
 use super::in_flight::UnderWay;
 use super::{Web, page};
 use crate::model::Slug;
-use crate::secret::random_bytes;
+use crate::secret::random_hex;
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(super) const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
@@ -307,12 +307,5 @@ fn chain(error: &WebError) -> String {
 
 /// 16 hexadecimal digits: enough to find one line in a log.
 pub(super) fn request_id() -> String {
-    random_bytes::<8>()
-        .iter()
-        .fold(String::with_capacity(16), |mut text, byte| {
-            use std::fmt::Write as _;
-            // Writing to a String can't fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+    random_hex::<8>()
 }
