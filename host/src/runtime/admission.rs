@@ -71,22 +71,89 @@ impl Drop for InstallPermit {
     }
 }
 
-/// Counts a waiting call, also when the wait is abandoned.
-struct Waiting<'a>(&'a AtomicUsize);
+/// A call that may come in: at once, or when it is its turn.
+#[derive(Debug)]
+pub(crate) enum Asked {
+    /// It has its permit.
+    Admitted(Permit),
+    /// It stands in the queue of its app.
+    Waiting(Waiting),
+    /// It waits behind other background calls.
+    Background(Arc<Admission>),
+}
 
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Relaxed);
+/// A portal call's place in the queue. Left also when the wait is abandoned.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    // In this order: the place is left before the permit, and looks at the install's counter.
+    place: Place,
+    of_install: InstallPermit,
+}
+
+/// Counts in the queue of an app and of an install of it.
+#[derive(Debug)]
+struct Place {
+    admission: Arc<Admission>,
+    share: Arc<OfInstall>,
+}
+
+impl Place {
+    /// Of the app's queue one install gets at most half.
+    fn take(admission: &Arc<Admission>, share: &Arc<OfInstall>) -> Result<Self, Busy> {
+        let of_app = admission.waiting.fetch_add(1, Relaxed);
+        let of_install = share.waiting.fetch_add(1, Relaxed);
+        // Made before the look, so that it is given back if there is none.
+        let place = Self {
+            admission: Arc::clone(admission),
+            share: Arc::clone(share),
+        };
+        let most = admission.max_waiting;
+        if of_app >= most || of_install >= most.div_ceil(2) {
+            return Err(Busy);
+        }
+        Ok(place)
     }
 }
 
-fn begin_waiting(counter: &AtomicUsize, most: usize) -> Result<Waiting<'_>, Busy> {
-    let waits = counter.fetch_add(1, Relaxed);
-    let waiting = Waiting(counter);
-    if waits >= most {
-        Err(Busy)
-    } else {
-        Ok(waiting)
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.admission.waiting.fetch_sub(1, Relaxed);
+        self.share.waiting.fetch_sub(1, Relaxed);
+    }
+}
+
+impl Asked {
+    /// The right to run the call, after at most `patience`.
+    pub(crate) async fn permit(self, patience: Duration) -> Result<Permit, Busy> {
+        let acquired = match self {
+            Self::Admitted(permit) => return Ok(permit),
+            Self::Waiting(waiting) => tokio::time::timeout(patience, waiting.permit()).await,
+            Self::Background(admission) => {
+                tokio::time::timeout(patience, admission.background()).await
+            }
+        };
+        acquired.ok().flatten().ok_or(Busy)
+    }
+}
+
+impl Waiting {
+    async fn permit(self) -> Option<Permit> {
+        let Self {
+            place,
+            mut of_install,
+        } = self;
+        if of_install.permit.is_none() {
+            let running = Arc::clone(&of_install.share.running);
+            of_install.permit = running.acquire_owned().await.ok();
+        }
+        let app = Arc::clone(&place.admission.running).acquire_owned();
+        let app = app.await.ok()?;
+        let host = Arc::clone(&place.admission.host).acquire_owned();
+        Some(Permit {
+            _host: host.await.ok()?,
+            _app: app,
+            _install: Some(of_install),
+        })
     }
 }
 
@@ -114,19 +181,8 @@ impl Admission {
         self.installs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place in the queue of the app, of which one install gets at most half.
-    fn begin_waiting<'a>(&'a self, of_install: &'a AtomicUsize) -> Result<[Waiting<'a>; 2], Busy> {
-        let of_app = begin_waiting(&self.waiting, self.max_waiting)?;
-        let of_install = begin_waiting(of_install, self.max_waiting.div_ceil(2))?;
-        Ok([of_app, of_install])
-    }
-
-    /// The right to run a portal call: at once, or after at most `patience` in the queue.
-    pub(crate) async fn portal(
-        self: &Arc<Self>,
-        install: &InstallId,
-        patience: Duration,
-    ) -> Result<Permit, Busy> {
+    /// Asks for a portal call of an install. Past the running and the waiting it is refused at once.
+    pub(crate) fn portal(self: &Arc<Self>, install: &InstallId) -> Result<Asked, Busy> {
         let share = Arc::clone(self.installs().entry(install.clone()).or_insert_with(|| {
             Arc::new(OfInstall {
                 running: Arc::new(Semaphore::new(self.per_install)),
@@ -146,49 +202,30 @@ impl Admission {
                 Arc::clone(&self.running).try_acquire_owned(),
                 Arc::clone(&self.host).try_acquire_owned(),
             ) {
-                return Ok(Permit {
+                return Ok(Asked::Admitted(Permit {
                     _host: host,
                     _app: app,
                     _install: Some(of_install),
-                });
+                }));
             }
         }
-        let waiting = self.begin_waiting(&of_install.share.waiting)?;
-        let acquired = tokio::time::timeout(patience, async {
-            if of_install.permit.is_none() {
-                of_install.permit = Arc::clone(&of_install.share.running)
-                    .acquire_owned()
-                    .await
-                    .ok();
-            }
-            let app = Arc::clone(&self.running).acquire_owned().await.ok()?;
-            let host = Arc::clone(&self.host).acquire_owned().await.ok()?;
-            Some((app, host))
-        })
-        .await;
-        drop(waiting);
-        match acquired {
-            Ok(Some((app, host))) => Ok(Permit {
-                _host: host,
-                _app: app,
-                _install: Some(of_install),
-            }),
-            _ => Err(Busy),
-        }
+        let place = Place::take(self, &of_install.share)?;
+        Ok(Asked::Waiting(Waiting { place, of_install }))
     }
 
-    /// The right to run a background call, after at most `patience`.
-    pub(crate) async fn background(&self, patience: Duration) -> Result<Permit, Busy> {
-        let acquired = tokio::time::timeout(patience, async {
-            let app = Arc::clone(&self.background).acquire_owned().await.ok()?;
-            let host = Arc::clone(&self.host).acquire_owned().await.ok()?;
-            Some(Permit {
-                _host: host,
-                _app: app,
-                _install: None,
-            })
-        });
-        acquired.await.ok().flatten().ok_or(Busy)
+    /// Asks for a background call.
+    pub(crate) fn ask_background(self: &Arc<Self>) -> Asked {
+        Asked::Background(Arc::clone(self))
+    }
+
+    async fn background(&self) -> Option<Permit> {
+        let app = Arc::clone(&self.background).acquire_owned().await.ok()?;
+        let host = Arc::clone(&self.host).acquire_owned().await.ok()?;
+        Some(Permit {
+            _host: host,
+            _app: app,
+            _install: None,
+        })
     }
 }
 
@@ -211,29 +248,36 @@ mod tests {
 
     const SHORT: Duration = Duration::from_millis(20);
 
+    async fn portal(
+        admission: &Arc<Admission>,
+        install: &InstallId,
+        patience: Duration,
+    ) -> Result<Permit, Busy> {
+        admission.portal(install)?.permit(patience).await
+    }
+
     #[tokio::test]
     async fn one_install_gets_at_most_half_of_the_permits() {
         let admission = admission(4, 64);
         let (greedy, modest) = (install("greedy"), install("modest"));
-        let first = admission.portal(&greedy, SHORT).await.unwrap();
-        let _second = admission.portal(&greedy, SHORT).await.unwrap();
-        assert_eq!(admission.portal(&greedy, SHORT).await.err(), Some(Busy));
-        let _third = admission.portal(&modest, SHORT).await.unwrap();
+        let first = portal(&admission, &greedy, SHORT).await.unwrap();
+        let _second = portal(&admission, &greedy, SHORT).await.unwrap();
+        assert_eq!(portal(&admission, &greedy, SHORT).await.err(), Some(Busy));
+        let _third = portal(&admission, &modest, SHORT).await.unwrap();
         drop(first);
-        assert!(admission.portal(&greedy, SHORT).await.is_ok());
+        assert!(portal(&admission, &greedy, SHORT).await.is_ok());
     }
 
     #[tokio::test]
     async fn h50_past_running_and_waiting_a_call_is_refused_at_once() {
         let admission = admission(2, 1);
         let (a, b, c) = (install("a"), install("b"), install("c"));
-        let held = admission.portal(&a, SHORT).await.unwrap();
-        let _other = admission.portal(&b, SHORT).await.unwrap();
+        let held = portal(&admission, &a, SHORT).await.unwrap();
+        let _other = portal(&admission, &b, SHORT).await.unwrap();
         let queued = tokio::spawn({
             let (admission, c) = (Arc::clone(&admission), c.clone());
             async move {
-                admission
-                    .portal(&c, Duration::from_mins(1))
+                portal(&admission, &c, Duration::from_mins(1))
                     .await
                     .map(|_| ())
             }
@@ -243,7 +287,7 @@ mod tests {
         }
         // An hour of patience: only a refusal at once can end this test.
         assert_eq!(
-            admission.portal(&c, Duration::from_hours(1)).await.err(),
+            portal(&admission, &c, Duration::from_hours(1)).await.err(),
             Some(Busy)
         );
         drop(held);
@@ -255,13 +299,13 @@ mod tests {
         let admission = admission(2, 4);
         let (greedy, modest) = (install("greedy"), install("modest"));
         let _held = [
-            admission.portal(&greedy, SHORT).await.unwrap(),
-            admission.portal(&modest, SHORT).await.unwrap(),
+            portal(&admission, &greedy, SHORT).await.unwrap(),
+            portal(&admission, &modest, SHORT).await.unwrap(),
         ];
         let queue = |name: &InstallId| {
             let (admission, name) = (Arc::clone(&admission), name.clone());
             tokio::spawn(async move {
-                let _permit = admission.portal(&name, Duration::from_mins(1)).await;
+                let _permit = portal(&admission, &name, Duration::from_mins(1)).await;
             })
         };
         let queued = [queue(&greedy), queue(&greedy)];
@@ -269,7 +313,7 @@ mod tests {
             tokio::task::yield_now().await;
         }
         // An hour of patience: only a refusal at once can end this.
-        let refused = admission.portal(&greedy, Duration::from_hours(1)).await;
+        let refused = portal(&admission, &greedy, Duration::from_hours(1)).await;
         assert_eq!(refused.err(), Some(Busy));
         let other = queue(&modest);
         while admission.waiting.load(Relaxed) < 3 {
@@ -285,8 +329,8 @@ mod tests {
     async fn abandoned_waits_and_ended_calls_leave_nothing_behind() {
         let admission = admission(2, 64);
         let a = install("a");
-        let held = admission.portal(&a, SHORT).await.unwrap();
-        assert!(admission.portal(&a, SHORT).await.is_err());
+        let held = portal(&admission, &a, SHORT).await.unwrap();
+        assert!(portal(&admission, &a, SHORT).await.is_err());
         assert_eq!(admission.waiting.load(Relaxed), 0);
         drop(held);
         assert_eq!(admission.installs().len(), 0);
@@ -297,9 +341,9 @@ mod tests {
     #[tokio::test]
     async fn a_call_that_finds_the_queue_full_leaves_nothing_behind() {
         let admission = admission(2, 0);
-        let _first = admission.portal(&install("a"), SHORT).await.unwrap();
-        let _second = admission.portal(&install("b"), SHORT).await.unwrap();
-        assert!(admission.portal(&install("c"), SHORT).await.is_err());
+        let _first = portal(&admission, &install("a"), SHORT).await.unwrap();
+        let _second = portal(&admission, &install("b"), SHORT).await.unwrap();
+        assert!(portal(&admission, &install("c"), SHORT).await.is_err());
         assert_eq!(admission.installs().len(), 2);
     }
 
@@ -308,9 +352,9 @@ mod tests {
         let admission = admission(2, 64);
         let mut held = Vec::new();
         for _ in 0..4 {
-            held.push(admission.background(SHORT).await.unwrap());
+            held.push(admission.ask_background().permit(SHORT).await.unwrap());
         }
-        assert!(admission.background(SHORT).await.is_err());
-        assert!(admission.portal(&install("a"), SHORT).await.is_ok());
+        assert!(admission.ask_background().permit(SHORT).await.is_err());
+        assert!(portal(&admission, &install("a"), SHORT).await.is_ok());
     }
 }

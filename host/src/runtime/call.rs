@@ -1,13 +1,15 @@
 //! The way of one call: find the app, be let in, run it on the guests' threads, report.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
 
 use super::Inner;
-use super::admission::{Busy, Permit};
+use super::admission::{Asked, Busy, Permit};
 use super::guest::{self, Answer, Ask, CallFailure, Failed, HookOutcome};
 use super::guest_log::GuestLog;
 use super::host::Binding;
@@ -17,15 +19,16 @@ use super::plugin::Plugin;
 use super::quarantine::{Change, Health, Pass};
 use super::record::{self, CallRecord};
 use super::registry::App;
+use super::turns::Place;
 use crate::cloud::CallPolicy;
 use crate::install::Tenant;
 use crate::model::Grants;
-use crate::secret::random_bytes;
+use crate::secret::random_hex;
 
 type Ended = (Result<Answer, CallFailure>, CallReport);
 
 /// Runs one call for a tenant. Dropping the future ends the call.
-pub(super) async fn run(runtime: &Inner, tenant: &Tenant, ask: Ask) -> Ended {
+pub(super) async fn run(runtime: &Arc<Inner>, tenant: &Tenant, ask: Ask) -> Ended {
     let (app, plugin) = match find(runtime, tenant) {
         Ok(found) => found,
         Err(failure) => return refuse(tenant, None, &ask, failure),
@@ -34,20 +37,35 @@ pub(super) async fn run(runtime: &Inner, tenant: &Tenant, ask: Ask) -> Ended {
         let nothing_to_do = Answer::Hook(HookOutcome::NotExported);
         return (Ok(nothing_to_do), CallReport::default());
     }
-    let (permit, pass) = match admit(runtime, tenant, &app, &plugin, &ask).await {
-        Ok(admitted) => admitted,
+    let asked = match ask_in(runtime, tenant, &app, &plugin, &ask) {
+        Ok(asked) => asked,
         Err(failure) => return refuse(tenant, Some(&plugin), &ask, failure),
     };
-    let ended = start(runtime, tenant, &app, plugin, ask, permit).await;
-    let now = runtime.services.clock.now();
-    if let Some(change) = pass.end(Health::of(&ended.0), now) {
-        tell(tenant, change);
+    let mut place = runtime
+        .threads
+        .turns()
+        .place(tenant.slug().clone(), Some(tenant.install_id().clone()));
+    if matches!(asked, Asked::Admitted(_)) {
+        place.announce();
     }
-    ended
+    let call = Call {
+        runtime: Arc::clone(runtime),
+        tenant: tenant.clone(),
+        app,
+        plugin,
+        ask: Some(ask),
+    };
+    // A task of its own: a panic ends this call alone, and the guest never runs on a thread of the front door. It also
+    // waits there for its permit, so that who has one to give wakes a neighbor on its own thread.
+    // Boxed, since the runtime copies what it is given more than once.
+    let call = Box::pin(call.run(asked, place));
+    let task = AbortOnDropHandle::new(runtime.threads.handle().spawn(call));
+    task.await
+        .unwrap_or_else(|_| (Err(CallFailure::Trap), CallReport::default()))
 }
 
 fn refuse(tenant: &Tenant, plugin: Option<&Plugin>, ask: &Ask, failure: CallFailure) -> Ended {
-    record::refused(tenant, plugin, ask, &failure);
+    record::not_begun(tenant, plugin, ask, failure.word());
     (Err(failure), CallReport::default())
 }
 
@@ -67,51 +85,82 @@ fn find(runtime: &Inner, tenant: &Tenant) -> Result<(Arc<App>, Arc<Plugin>), Cal
     Ok((app, plugin))
 }
 
-/// Lets the call in: past the quarantine, and with a permit.
-async fn admit(
+/// Asks whether the call may come in: past the quarantine, and into the queue.
+fn ask_in(
     runtime: &Inner,
     tenant: &Tenant,
     app: &App,
     plugin: &Plugin,
     ask: &Ask,
-) -> Result<(Permit, Pass), CallFailure> {
-    let (install, quarantine) = (tenant.install_id(), plugin.quarantine());
-    let now = || runtime.services.clock.now();
-    let shut = |retry_after| CallFailure::Quarantined { retry_after };
+) -> Result<Asked, CallFailure> {
     // Also before the wait for a permit, so that nobody queues for an app that is shut.
-    if let Some(left) = quarantine.left(install, now()) {
-        return Err(shut(left));
+    let (install, now) = (tenant.install_id(), runtime.services.clock.now());
+    if let Some(retry_after) = plugin.quarantine().left(install, now) {
+        return Err(CallFailure::Quarantined { retry_after });
     }
-    let wall = limits_of(plugin, ask).wall;
-    let permit = match ask {
-        Ask::Portal(..) => app.admission().portal(install, wall).await,
-        Ask::Installed(_) | Ask::Uninstalled(_) => app.admission().background(wall).await,
-    };
-    let permit = permit.map_err(|Busy| CallFailure::Busy)?;
-    let pass = quarantine.enter(install, now()).map_err(shut)?;
-    Ok((permit, pass))
+    match ask {
+        Ask::Portal(..) => app
+            .admission()
+            .portal(install)
+            .map_err(|Busy| CallFailure::Busy),
+        Ask::Installed(_) | Ask::Uninstalled(_) => Ok(app.admission().ask_background()),
+    }
 }
 
-/// Runs the call on the guests' threads.
-async fn start(
-    runtime: &Inner,
-    tenant: &Tenant,
-    app: &App,
+/// One call on the guests' threads.
+struct Call {
+    runtime: Arc<Inner>,
+    tenant: Tenant,
+    app: Arc<App>,
     plugin: Arc<Plugin>,
-    ask: Ask,
-    permit: Permit,
-) -> Ended {
-    let limits = limits_of(&plugin, &ask).clone();
-    let binding = bind(runtime, tenant, &plugin, &limits, &ask);
-    let mut record = begin_record(tenant, app, &plugin, &ask, &binding);
-    let turns = runtime.threads.turns();
-    let mut place = turns.place(tenant.slug().clone(), Some(tenant.install_id().clone()));
-    place.announce();
-    let engine = runtime.engine.clone();
-    // A task of its own: a panic ends this call alone, and the guest never runs on a thread of the front door.
-    let task = runtime.threads.handle().spawn(async move {
-        let called = guest::run(&engine, &plugin, &limits, binding, ask, place, &mut record);
-        let ended = match called.await {
+    /// Until the call begins.
+    ask: Option<Ask>,
+}
+
+impl Call {
+    async fn run(mut self, asked: Asked, place: Place) -> Ended {
+        let admitted = self.admit(asked).await;
+        let Some(ask) = self.ask.take() else {
+            return (Err(CallFailure::Trap), CallReport::default());
+        };
+        let (permit, pass) = match admitted {
+            Ok(admitted) => admitted,
+            Err(failure) => return refuse(&self.tenant, Some(&self.plugin), &ask, failure),
+        };
+        // What a panic leaves behind is dropped with the call, and it has written its own line.
+        let ended = AssertUnwindSafe(self.call(ask, place)).catch_unwind().await;
+        let ended = ended.unwrap_or_else(|_| (Err(CallFailure::Trap), CallReport::default()));
+        drop(permit);
+        let now = self.runtime.services.clock.now();
+        if let Some(change) = pass.end(Health::of(&ended.0), now) {
+            tell(&self.tenant, change);
+        }
+        ended
+    }
+
+    /// Waits for the permit, and looks at the quarantine again.
+    async fn admit(&self, asked: Asked) -> Result<(Permit, Pass), CallFailure> {
+        let limits = self.plugin.limits();
+        let patience = match asked {
+            Asked::Background(_) => limits.background.wall,
+            Asked::Admitted(_) | Asked::Waiting(_) => limits.portal.wall,
+        };
+        let permit = asked.permit(patience).await;
+        let permit = permit.map_err(|Busy| CallFailure::Busy)?;
+        let (quarantine, now) = (self.plugin.quarantine(), self.runtime.services.clock.now());
+        let pass = quarantine.enter(self.tenant.install_id(), now);
+        let pass = pass.map_err(|retry_after| CallFailure::Quarantined { retry_after })?;
+        Ok((permit, pass))
+    }
+
+    async fn call(&self, ask: Ask, place: Place) -> Ended {
+        let (tenant, plugin) = (&self.tenant, &self.plugin);
+        let limits = limits_of(plugin, &ask);
+        let binding = bind(&self.runtime, tenant, plugin, limits, &ask);
+        let mut record = begin_record(tenant, &self.app, plugin, &ask, &binding);
+        let engine = &self.runtime.engine;
+        let called = guest::run(engine, plugin, limits, binding, ask, place, &mut record);
+        match called.await {
             Ok(answer) => {
                 let report = record.answered(&answer);
                 (Ok(answer), report)
@@ -120,14 +169,17 @@ async fn start(
                 let report = record.failed(&failure, detail);
                 (Err(failure), report)
             }
-        };
-        drop(permit);
-        ended
-    });
-    // A panic has written its own line.
-    AbortOnDropHandle::new(task)
-        .await
-        .unwrap_or_else(|_| (Err(CallFailure::Trap), CallReport::default()))
+        }
+    }
+}
+
+impl Drop for Call {
+    /// Its caller left before it began.
+    fn drop(&mut self) {
+        if let Some(ask) = self.ask.take() {
+            record::not_begun(&self.tenant, Some(&self.plugin), &ask, "abandoned");
+        }
+    }
 }
 
 /// Tells the operator who is shut out, and who is let in again.
@@ -164,7 +216,7 @@ fn bind(
     limits: &CallLimits,
     ask: &Ask,
 ) -> Binding {
-    let call_id = random_call_id();
+    let call_id = random_hex::<12>();
     let grants = Grants::new(tenant.granted().clone(), plugin.requested().clone());
     let policy = CallPolicy {
         grants: grants.clone(),
@@ -211,16 +263,4 @@ fn begin_record(
     );
     let (tenant, plugin) = (tenant.clone(), Arc::clone(plugin));
     CallRecord::begin(tenant, plugin, call_id, ask, binding.cloud.clone(), log)
-}
-
-/// Twelve random bytes in hex: unique, and nothing can be guessed from it.
-fn random_call_id() -> String {
-    use std::fmt::Write as _;
-    let bytes = random_bytes::<12>();
-    bytes
-        .iter()
-        .fold(String::with_capacity(24), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
 }

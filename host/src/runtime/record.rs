@@ -142,7 +142,12 @@ impl Drop for CallRecord {
 }
 
 /// Writes the line of a call that did not begin.
-pub(super) fn refused(tenant: &Tenant, plugin: Option<&Plugin>, ask: &Ask, failure: &CallFailure) {
+pub(super) fn not_begun(
+    tenant: &Tenant,
+    plugin: Option<&Plugin>,
+    ask: &Ask,
+    outcome: &'static str,
+) {
     // The route is made for the line alone.
     if !tracing::enabled!(target: "airlock::call", Level::DEBUG) {
         return;
@@ -152,7 +157,7 @@ pub(super) fn refused(tenant: &Tenant, plugin: Option<&Plugin>, ask: &Ask, failu
         version: plugin.map_or("", |plugin| plugin.package().manifest().version.as_str()),
         call_id: "",
         route: &route_of(ask),
-        outcome: failure.word(),
+        outcome,
         report: &CallReport::default(),
     };
     line.write();
