@@ -17,6 +17,8 @@ use crate::runtime::{GuestRequest, GuestResponse, GuestSession};
 pub(crate) const MAX_BODY: usize = 1024 * 1024;
 /// What a guest is told of a request's headers.
 const HEADERS: [HeaderName; 4] = [ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, IF_NONE_MATCH];
+/// Headers of a usual answer, the host's own among them.
+const ROOM: usize = 16;
 /// Methods of a page's request.
 pub(crate) const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
 /// Which version of the package is live; the shell follows it. Only answers inside a live session have it.
@@ -125,6 +127,8 @@ fn translate(answer: GuestResponse) -> Response {
         Body::from(answer.body)
     });
     *response.status_mut() = status;
+    // With what is added to every answer, so that the map does not grow step by step.
+    response.headers_mut().reserve(ROOM);
     for (name, value) in &answer.headers {
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
             response.headers_mut().append(name, value);
