@@ -12,6 +12,7 @@ use crate::app::KeyReload;
 /// Runs a command to its end.
 pub(super) fn block_on(command: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(front_threads())
         .enable_all()
         .build()
         .context("starting the asynchronous runtime")?;
@@ -19,6 +20,13 @@ pub(super) fn block_on(command: impl Future<Output = anyhow::Result<()>>) -> any
     // Blocking work such as a compilation can't be called back; the process ends without it.
     runtime.shutdown_background();
     result
+}
+
+/// Threads of the front door: half as many as there are cores, at least one. Guests have threads of their own; with more
+/// here, those that have nothing to do wake each other up and take the cores from those that have.
+fn front_threads() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    (cores / 2).max(1)
 }
 
 /// A token that the first Ctrl-C or SIGTERM cancels; a second one ends the process at once.
