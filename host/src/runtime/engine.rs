@@ -186,7 +186,9 @@ fn hardened() -> Config {
         .native_unwind_info(false)
         .max_wasm_stack(512 * 1024)
         // The difference is what host functions get; were it small, a deep guest could abort the process.
-        .async_stack_size(2 * MIB);
+        .async_stack_size(2 * MIB)
+        // Nothing that one call left there is under the feet of the next.
+        .async_stack_zeroing(true);
     config
 }
 
@@ -208,6 +210,8 @@ fn pooled(settings: &EngineSettings) -> Config {
         // Kept resident, a slot's first pages are cleared by hand instead of by the kernel.
         .linear_memory_keep_resident(128 * 1024)
         .table_keep_resident(64 * 1024)
+        // More than most calls use of their stack: what is below is given back to the system, and fetched anew.
+        .async_stack_keep_resident(32 * 1024)
         .pagemap_scan(Enabled::Auto);
     let mut config = hardened();
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
