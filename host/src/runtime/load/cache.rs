@@ -4,8 +4,8 @@
 //! that are then loaded; and on any doubt (short, another owner, another header, a wrong MAC, code that does not load) the
 //! file is deleted, told once, and the component compiled anew. Nothing in the cache is worth keeping.
 //!
-//! **A file.** `airlock-cwasm-1\n`, id of the master key (u32, big endian), SHA-256 of the component, hash of the engine's
-//! settings (version of Wasmtime and target among them), length of the code (u64, big endian), HMAC-SHA-256 over all of
+//! **A file.** `airlock-cwasm-2\n`, id of the master key (u32, big endian), SHA-256 of the component, hash of the engine's
+//! settings (version of Wasmtime and target among them), version of the scan (u32, big endian), length of the code (u64, big endian), HMAC-SHA-256 over all of
 //! these and the code, the code. Files are written beside and renamed, never changed in place. The MAC's key is derived from
 //! a master key; after a rotation components are compiled anew once the older key is gone.
 
@@ -21,16 +21,17 @@ use rustix::fs::{Mode, OFlags};
 use tracing::{debug, warn};
 
 use super::code::{CompiledCode, EngineSettingsHash, hex};
+use super::scan::SCAN_VERSION;
 use crate::model::Slug;
 use crate::runtime::limits::MIB;
 use crate::secret::{Keyring, random_name};
 
 mod sweep;
 
-const MAGIC: &[u8; 16] = b"airlock-cwasm-1\n";
+const MAGIC: &[u8; 16] = b"airlock-cwasm-2\n";
 const MAC_BYTES: usize = 32;
 /// Everything before the MAC.
-const HEADER_BYTES: usize = MAGIC.len() + 4 + 32 + 32 + 8;
+const HEADER_BYTES: usize = MAGIC.len() + 4 + 32 + 32 + 4 + 8;
 /// Largest file: the largest code that a compiler may give, with its header.
 const MAX_FILE_BYTES: u64 = 257 * MIB as u64;
 /// How the names of entries end.
@@ -47,11 +48,12 @@ pub struct CacheSettings {
     pub keyring: Arc<Keyring>,
 }
 
-/// Which code: of one component, for engines of these settings.
+/// Which code: of one component, for engines of these settings, that has passed the scan of this version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CodeKey {
     component: [u8; 32],
     settings: EngineSettingsHash,
+    scan: u32,
 }
 
 impl CodeKey {
@@ -60,13 +62,14 @@ impl CodeKey {
         Self {
             component,
             settings,
+            scan: SCAN_VERSION,
         }
     }
 
     fn file_name(&self) -> String {
         // The whole hash stands in the header; half of it tells engines apart.
         let settings = hex(self.settings.bytes().split_at(16).0);
-        format!("{}-{settings}{ENDING}", hex(&self.component))
+        format!("{}-{settings}-{}{ENDING}", hex(&self.component), self.scan)
     }
 }
 
@@ -262,6 +265,7 @@ fn header(id: u32, key: &CodeKey, code_bytes: usize) -> Vec<u8> {
     header.extend_from_slice(&id.to_be_bytes());
     header.extend_from_slice(&key.component);
     header.extend_from_slice(key.settings.bytes());
+    header.extend_from_slice(&key.scan.to_be_bytes());
     header.extend_from_slice(&(code_bytes as u64).to_be_bytes());
     header
 }

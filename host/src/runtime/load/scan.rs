@@ -16,6 +16,10 @@ use crate::runtime::limits::{
     MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_TABLE_ELEMENTS, MAX_TABLES, MIB,
 };
 
+/// The version of the rules below. Compiled code is kept under it, and was scanned by them: raise it with every rule that
+/// becomes stricter, or code that would be refused now comes out of the cache.
+pub(super) const SCAN_VERSION: u32 = 1;
+
 /// Types, imports and exports, each counted over all modules and components. Python's runtime, which is linked out of
 /// thirty libraries, is within it.
 const MAX_NAMES: u64 = 50_000;

@@ -275,3 +275,19 @@ fn what_a_process_of_the_same_number_left_behind_is_in_nobodys_way() {
     fixture.cache.put(&fixture.slug, &fixture.key, &code);
     assert!(fixture.found().is_some());
 }
+
+#[test]
+fn h45_code_that_passed_another_scan_is_not_used() {
+    let fixture = Fixture::new();
+    let whole = std::fs::read(fixture.path()).unwrap();
+    let later = Fixture {
+        key: CodeKey {
+            scan: SCAN_VERSION + 1,
+            ..fixture.key
+        },
+        ..fixture
+    };
+    assert!(later.found().is_none());
+    write(&later, &whole);
+    later.assert_distrusted("the scan of before");
+}
