@@ -129,18 +129,33 @@ impl Host {
 
     /// Loads every package and makes the address secrets that are missing. A broken package stops only itself.
     pub async fn load_packages(&self) -> anyhow::Result<Vec<(Slug, Change)>> {
-        self.runtime.switch_off(self.switches.off()).await;
+        self.follow_switches();
         let changes = self.runtime.load_folder(&self.config.plugins).await;
+        self.make_addresses().await?;
+        Ok(changes)
+    }
+
+    /// As [`Host::load_packages`], but what must be compiled first serves nobody until [`Host::serve`] has compiled it.
+    pub async fn load_cached_packages(&self) -> anyhow::Result<()> {
+        self.follow_switches();
+        self.runtime.load_cached(&self.config.plugins).await;
+        self.make_addresses().await
+    }
+
+    fn follow_switches(&self) {
+        self.runtime.switch_off(|| self.switches.off());
+    }
+
+    async fn make_addresses(&self) -> anyhow::Result<()> {
         let apps = self.runtime.registry().list();
         let slugs = apps.iter().map(|app| app.slug().clone());
         let made = self.endpoints.ensure_all(slugs).await;
-        made.context("making the address secrets")?;
-        Ok(changes)
+        made.context("making the address secrets")
     }
 
     /// Looks at one package now, as `apps reload` does.
     pub async fn load_package(&self, slug: &Slug) -> anyhow::Result<Change> {
-        self.runtime.switch_off(self.switches.off()).await;
+        self.follow_switches();
         let change = self.runtime.load(&self.config.plugins, slug).await;
         if self.runtime.registry().find(slug).is_some() {
             let made = self.endpoints.ensure(slug).await;

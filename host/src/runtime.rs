@@ -86,8 +86,7 @@ pub use registry::{App, AppStatus, Registry};
 use engine::{Allocation, Engine, EngineSettings};
 use guest::{Answer, Ask};
 use host::CallState;
-use load::CompiledCache;
-use load::LookTurns;
+use load::{CompiledCache, Decisions, LookTurns, Patience};
 use threads::GuestThreads;
 
 /// What the operator set for one app.
@@ -175,6 +174,9 @@ struct Inner {
     /// What packages looked like from outside just before they were last read.
     seen: Mutex<BTreeMap<Slug, Stamp>>,
     look_turns: LookTurns,
+    decisions: Mutex<Decisions>,
+    /// What was told of the folder of packages.
+    told: Mutex<load::Told>,
     /// What the operator switched off by a command.
     switched_off: ArcSwap<BTreeSet<Slug>>,
     #[cfg(test)]
@@ -184,6 +186,16 @@ struct Inner {
 impl Inner {
     fn seen(&self) -> MutexGuard<'_, BTreeMap<Slug, Stamp>> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn decisions(&self) -> MutexGuard<'_, Decisions> {
+        self.decisions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn told(&self) -> MutexGuard<'_, load::Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn remember_folder(&self, folder: &Path) {
@@ -240,6 +252,8 @@ impl Runtime {
             plugins: Mutex::default(),
             seen: Mutex::default(),
             look_turns: LookTurns::default(),
+            decisions: Mutex::default(),
+            told: Mutex::default(),
             switched_off: ArcSwap::default(),
             #[cfg(test)]
             fail_point: Arc::default(),
@@ -250,7 +264,22 @@ impl Runtime {
     /// served stops only itself and is listed with its reason; names that start with a dot, and plain files, are no
     /// packages.
     pub async fn load_folder(&self, plugins: &Path) -> Vec<(Slug, Change)> {
-        let changes = load::begin(&self.0, plugins).await;
+        self.begin(plugins, Patience::Waits).await
+    }
+
+    /// As [`Runtime::load_folder`], but waits for no compilation: apps whose code is not in the cache serve nobody until
+    /// [`Runtime::watch`] has compiled them.
+    pub async fn load_cached(&self, plugins: &Path) -> Vec<(Slug, Change)> {
+        self.begin(plugins, Patience::None).await
+    }
+
+    /// How many apps still wait to be compiled since [`Runtime::load_cached`].
+    pub fn starting(&self) -> usize {
+        self.0.decisions().starting()
+    }
+
+    async fn begin(&self, plugins: &Path, patience: Patience) -> Vec<(Slug, Change)> {
+        let changes = load::begin(&self.0, plugins, patience).await;
         self.0.sweep_cache();
         changes
     }
@@ -269,7 +298,7 @@ impl Runtime {
         load::app(&self.0, plugins, slug).await
     }
 
-    /// Looks at one app now, and takes over what is there.
+    /// Looks at one app now, and takes over what is there. Goes on to its end if the future is dropped.
     pub async fn reload(&self, slug: &Slug) -> Change {
         match self.0.folder() {
             Some(plugins) => load::app(&self.0, &plugins, slug).await,
@@ -277,7 +306,7 @@ impl Runtime {
         }
     }
 
-    /// Looks at every app now. An app that is gone is dropped.
+    /// Looks at every app now. An app that is gone is dropped, unless it is back after a grace.
     pub async fn reload_all(&self) -> Vec<(Slug, Change)> {
         match self.0.folder() {
             Some(plugins) => load::again(&self.0, &plugins).await,
@@ -285,13 +314,14 @@ impl Runtime {
         }
     }
 
-    /// Switches off exactly these apps, beside those that the configuration switches off.
-    pub async fn switch_off(&self, slugs: BTreeSet<Slug>) {
-        let before = self.0.switched_off.swap(Arc::new(slugs));
-        let now = self.0.switched_off.load_full();
-        for slug in before.symmetric_difference(&now) {
+    /// Switches off exactly the apps that `newest` answers, beside those that the configuration switches off: it is asked
+    /// when it is its turn, so that the last one to ask decides. What is off serves nobody when this returns. What is on
+    /// again is looked at, for which nobody waits here; needs an asynchronous runtime around it.
+    pub fn switch_off(&self, newest: impl FnOnce() -> BTreeSet<Slug>) {
+        for slug in load::switch(&self.0, newest) {
+            let runtime = self.clone();
             // Only what is there: an app may be switched off that has no package on this host.
-            self.reload(slug).await;
+            tokio::spawn(async move { runtime.reload(&slug).await });
         }
     }
 

@@ -20,10 +20,17 @@ pub(super) async fn health() -> Response {
     Json(json!({ "status": "ok" })).into_response()
 }
 
-/// Whether requests can be served: the host is not stopping, and the database answers. A broken app makes no host unready, it only serves nobody.
+/// Whether requests can be served: the host is not stopping, every app of the start was compiled or refused, and the
+/// database answers. A broken app makes no host unready, it only serves nobody.
 pub(super) async fn ready(State(parts): State<AdminParts>) -> Response {
     if parts.stopping.is_cancelled() {
         let body = json!({ "status": "not ready", "reason": "the host is stopping" });
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response();
+    }
+    let starting = parts.runtime.starting();
+    if starting > 0 {
+        let reason = format!("apps that are compiled for the first time: {starting}");
+        let body = json!({ "status": "not ready", "reason": reason });
         return (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response();
     }
     match read_database(&parts).await {

@@ -10,7 +10,7 @@ use super::routes::{nothing_here, unavailable};
 use super::{AdminParts, Reports};
 use crate::install::EndpointKind;
 use crate::model::Slug;
-use crate::runtime::Change;
+use crate::runtime::{AppStatus, Change};
 
 type SlugPath = Result<Path<String>, PathRejection>;
 
@@ -62,7 +62,18 @@ pub(super) async fn disable(State(parts): State<AdminParts>, slug: SlugPath) -> 
         return nothing_here().await;
     };
     match parts.switches.disable(&slug).await {
-        Ok(_) => switched(&parts, &slug).await,
+        Ok(_) => {
+            follow_switches(&parts);
+            let app = parts.runtime.registry().find(&slug);
+            let is_off = app.is_some_and(|app| app.status() == AppStatus::Disabled);
+            // It is off whatever is still under way for it, and nobody needs to wait for that.
+            let change = if is_off {
+                Change::Off
+            } else {
+                Change::Unchanged
+            };
+            answered(&parts, &slug, change)
+        }
         Err(error) => unavailable(&error),
     }
 }
@@ -73,15 +84,22 @@ pub(super) async fn enable(State(parts): State<AdminParts>, slug: SlugPath) -> R
         return nothing_here().await;
     };
     match parts.switches.enable(&slug).await {
-        Ok(_) => switched(&parts, &slug).await,
+        // Answered when it has come true here.
+        Ok(_) => {
+            follow_switches(&parts);
+            let change = parts.runtime.reload(&slug).await;
+            answered(&parts, &slug, change)
+        }
         Err(error) => unavailable(&error),
     }
 }
 
-/// Answers when it has come true here. An app may be known by its addresses or its switch alone.
-async fn switched(parts: &AdminParts, slug: &Slug) -> Response {
-    parts.runtime.switch_off(parts.switches.off()).await;
-    let change = parts.runtime.reload(slug).await;
+fn follow_switches(parts: &AdminParts) {
+    parts.runtime.switch_off(|| parts.switches.off());
+}
+
+/// An app may be known by its addresses or its switch alone.
+fn answered(parts: &AdminParts, slug: &Slug, change: Change) -> Response {
     Json(Reports::new(parts).reloaded(slug, change)).into_response()
 }
 

@@ -63,8 +63,8 @@ pub(super) async fn follow_switches(
 ) {
     let mut changes = switches.changes();
     loop {
-        let off = changes.borrow_and_update().clone();
-        runtime.switch_off(off).await;
+        changes.borrow_and_update();
+        runtime.switch_off(|| switches.off());
         tokio::select! {
             () = stopping.cancelled() => return,
             heard = changes.changed() => if heard.is_err() { return },

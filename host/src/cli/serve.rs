@@ -22,7 +22,7 @@ pub(super) async fn run(args: CommonArgs) -> anyhow::Result<()> {
     let host = Host::open(config, &secrets, Arc::new(SystemClock::new())).await?;
     drop(secrets);
     setup::reload_on_signal(host.key_reload(&signer))?;
-    host.load_packages().await?;
+    host.load_cached_packages().await?;
     let public = TcpListener::bind(listen).await.with_context(|| {
         format!("binding the public listener to {listen}; try: another --listen")
     })?;

@@ -15,10 +15,12 @@ mod cache;
 pub(super) mod code;
 mod compiler;
 mod debounce;
+mod decisions;
 mod folder;
 mod notices;
 mod prepare;
 mod publish;
+mod refusal;
 pub(super) mod scan;
 mod stamp;
 mod turns;
@@ -32,14 +34,18 @@ pub use compiler::{COMMAND as COMPILE_COMMAND, Compiler};
 pub(super) use prepare::compiled;
 
 pub(crate) use debounce::Debounce;
-pub(super) use folder::{again, begin};
+pub(super) use decisions::Decisions;
+pub(super) use folder::{Told, again, begin};
 pub(crate) use notices::{Notice, Notices};
+pub(super) use prepare::Patience;
+pub(super) use publish::switch;
 pub(crate) use stamp::{Stamp, stamp};
 pub(super) use turns::LookTurns;
 pub(super) use watch::watch;
 
 use folder::list;
 use publish::{Step, publish};
+use refusal::{Reason, Refusal};
 
 /// What a package is made of.
 const PARTS: [&str; 3] = ["app.toml", "app.wasm", "ui"];
@@ -72,14 +78,6 @@ impl Change {
     }
 }
 
-/// Why a package can't be served.
-#[derive(Clone)]
-struct Refusal {
-    /// As far as it could be read.
-    package: Option<Arc<Package>>,
-    reason: String,
-}
-
 /// What a look found in a package's place.
 enum Found {
     /// No folder.
@@ -90,20 +88,56 @@ enum Found {
     Same,
     /// Another version, ready to serve.
     Ready(Arc<Plugin>),
+    /// Another version that must be compiled first, for which the look did not wait.
+    Uncompiled(Arc<Package>),
     /// Nothing that can be served.
     Refused(Refusal),
 }
 
-/// Looks at one app now and takes over what is there.
+/// Looks at one app now and takes over what is there, to the end: whoever asked may be gone at any moment, and what was
+/// looked at must be what is served.
 pub(super) async fn app(runtime: &Arc<Inner>, plugins: &Path, slug: &Slug) -> Change {
-    let _turn = runtime.look_turns.take(slug).await;
-    let found = look(runtime, &plugins.join(slug.as_str()), slug, None).await;
-    publish(runtime, slug, found)
+    let change = unless_gone(runtime, plugins, slug, false).await;
+    change.unwrap_or(Change::Unchanged)
+}
+
+/// As [`app`], but for an app whose package is gone: with `leaves`, that is left to others, and the answer is none.
+async fn unless_gone(
+    runtime: &Arc<Inner>,
+    plugins: &Path,
+    slug: &Slug,
+    leaves: bool,
+) -> Option<Change> {
+    let (runtime, path, slug) = (
+        Arc::clone(runtime),
+        plugins.join(slug.as_str()),
+        slug.clone(),
+    );
+    let looked = tokio::spawn(async move {
+        let _turn = runtime.look_turns.take(&slug).await;
+        let found = look(&runtime, &path, &slug, None, Patience::Waits).await;
+        if leaves && matches!(found, Found::Nothing) && runtime.registry.find(&slug).is_some() {
+            return None;
+        }
+        Some(publish(&runtime, &slug, found))
+    });
+    match looked.await.map_err(tokio::task::JoinError::try_into_panic) {
+        Ok(change) => change,
+        Err(Ok(panic)) => std::panic::resume_unwind(panic),
+        // The host ends.
+        Err(Err(_)) => Some(Change::Unchanged),
+    }
 }
 
 /// Reads a package, and compiles it if it is another one than what serves and than what was refused before. In the app's
 /// turn.
-async fn look(runtime: &Arc<Inner>, path: &Path, slug: &Slug, refused: Option<&Refusal>) -> Found {
+async fn look(
+    runtime: &Arc<Inner>,
+    path: &Path,
+    slug: &Slug,
+    refused: Option<&Refusal>,
+    patience: Patience,
+) -> Found {
     let Some((stamp, package)) = read(path.to_owned()).await else {
         runtime.seen().remove(slug);
         return Found::Nothing;
@@ -114,12 +148,7 @@ async fn look(runtime: &Arc<Inner>, path: &Path, slug: &Slug, refused: Option<&R
     }
     let (package, component) = match package {
         Ok(package) => package,
-        Err(reason) => {
-            return Found::Refused(Refusal {
-                package: None,
-                reason,
-            });
-        }
+        Err(reason) => return Found::Refused(Refusal::new(None, reason)),
     };
     let is_same = |other: &Arc<Package>| other.digest() == package.digest();
     let before = runtime.registry.find(slug);
@@ -127,22 +156,19 @@ async fn look(runtime: &Arc<Inner>, path: &Path, slug: &Slug, refused: Option<&R
     if serves.is_some_and(|plugin| is_same(plugin.package())) {
         return Found::Same;
     }
-    if let Some(refusal) = refused.filter(|refusal| refusal.package.as_ref().is_some_and(is_same)) {
+    let lasting = refused.filter(|refusal| !refusal.passes());
+    if let Some(refusal) = lasting.filter(|refusal| refusal.package.as_ref().is_some_and(is_same)) {
         return Found::Refused(refusal.clone());
     }
-    match prepare::plugin(
-        runtime,
-        Arc::clone(&package),
-        component,
-        runtime.limits(slug),
-    )
-    .await
-    {
-        Ok(plugin) => Found::Ready(plugin),
-        Err(reason) => Found::Refused(Refusal {
-            package: Some(package),
-            reason,
-        }),
+    let limits = runtime.limits(slug);
+    match prepare::plugin(runtime, Arc::clone(&package), component, limits, patience).await {
+        Ok(Some(plugin)) => Found::Ready(plugin),
+        Ok(None) => {
+            // Not looked at to its end: the next look must not take it for known.
+            runtime.seen().remove(slug);
+            Found::Uncompiled(package)
+        }
+        Err(reason) => Found::Refused(Refusal::new(Some(package), reason)),
     }
 }
 
@@ -150,23 +176,23 @@ async fn look(runtime: &Arc<Inner>, path: &Path, slug: &Slug, refused: Option<&R
 type Parts = (Arc<Package>, ComponentFile);
 
 /// The package in a folder with the folder's stamp, or why it can't be read. None where there is no folder.
-async fn read(path: PathBuf) -> Option<(Stamp, Result<Parts, String>)> {
+async fn read(path: PathBuf) -> Option<(Stamp, Result<Parts, Reason>)> {
     let read = tokio::task::spawn_blocking(move || {
         let before = stamp(&path, PARTS, &[], |_| ())?;
-        let package = Package::read(&path).map_err(|error| error.to_string());
+        let package = Package::read(&path).map_err(Reason::from);
         // Files are read one after the other: between two of them another version may have been written.
         let package = match stamp(&path, PARTS, &[], |_| ()) {
             Some(after) if after == before => package.map(|mut package| {
                 let component = package.take_component();
                 (Arc::new(package), component)
             }),
-            _ => Err(PackageError::Changed("the package".to_owned()).to_string()),
+            _ => Err(PackageError::Changed("the package".to_owned()).into()),
         };
         Some((before, package))
     });
     read.await.unwrap_or_else(|_| {
-        let reason = "reading the package panicked; the log has the place".to_owned();
-        Some((Stamp::unknown(), Err(reason)))
+        let reason = "reading the package panicked; the log has the place";
+        Some((Stamp::unknown(), Err(Reason::lasting(reason))))
     })
 }
 
@@ -188,3 +214,6 @@ impl Inner {
         configured.map_or(&self.settings.limits, |app| &app.limits)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use wasmtime::PoolConcurrencyLimitError;
 use wasmtime::component::{Component, InstancePre, Linker};
 
 use super::engine::Engine;
@@ -61,12 +62,18 @@ pub enum LoadError {
     /// Compiling it broke a limit, or the compiler.
     #[error("app.wasm can't be compiled: {0}")]
     Compile(String),
+    /// Compiling it was ended from outside, or took too long on the clock: with more room it may go well.
+    #[error("app.wasm can't be compiled: {0}")]
+    Interrupted(String),
     /// No fault of the component: the compiler could not do its work.
     #[error("the compiler failed: {0}")]
     Compiler(String),
     /// Failed while it was started, before any call.
     #[error("app.wasm can't be started: {0}")]
     Start(String),
+    /// No fault of the component: there was no room or no time to start it.
+    #[error("app.wasm can't be started: {0}")]
+    NotNow(String),
 }
 
 /// One version of an app, ready to serve.
@@ -179,7 +186,8 @@ impl Plugin {
             }
             wasmtime::Result::Ok(())
         });
-        let started = tokio::time::timeout(limits.portal.wall, start).await;
+        let started: Result<wasmtime::Result<()>, _> =
+            tokio::time::timeout(limits.portal.wall, start).await;
         outputs
             .iter()
             .for_each(super::guest_log::GuestOutput::finish);
@@ -189,8 +197,11 @@ impl Plugin {
                 "it needs more than its {} MiB of memory before the first call",
                 limits.memory_bytes / super::limits::MIB
             ))),
+            Ok(Err(error)) if error.is::<PoolConcurrencyLimitError>() => {
+                Err(LoadError::NotNow(quote(&error)))
+            }
             Ok(Err(error)) => Err(LoadError::Start(quote(&error))),
-            Err(_) => Err(LoadError::Start(format!(
+            Err(_) => Err(LoadError::NotNow(format!(
                 "it took longer than {:?}",
                 limits.portal.wall
             ))),

@@ -132,7 +132,7 @@ async fn in_child(
     let (code, reason, status) = match tokio::time::timeout(WALL, exchange).await {
         Ok(result) => result.map_err(|error| failed("talking to it failed", error))?,
         Err(_) => {
-            return Err(LoadError::Compile(format!(
+            return Err(LoadError::Interrupted(format!(
                 "it took longer than {} s; try: a smaller component, or again when the machine is less busy",
                 WALL.as_secs()
             )));
@@ -176,17 +176,22 @@ fn judged(status: ExitStatus, said: &str) -> LoadError {
     }
     if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
         use rustix::process::Signal;
-        return LoadError::Compile(if signal == Signal::XCPU.as_raw() {
-            format!(
+        return if signal == Signal::XCPU.as_raw() {
+            LoadError::Compile(format!(
                 "it took more than the {} s of processor time that a compilation may use; \
                  try: fewer or smaller functions",
                 CPU.as_secs()
-            )
+            ))
         } else if signal == Signal::KILL.as_raw() {
-            "it was killed, by the system or by hand; is the machine out of memory?".to_owned()
+            LoadError::Interrupted(
+                "it was killed, by the system or by hand; is the machine out of memory?".to_owned(),
+            )
         } else {
-            format!("the compiler ended by signal {signal}: {}", last_line(said))
-        });
+            LoadError::Compile(format!(
+                "the compiler ended by signal {signal}: {}",
+                last_line(said)
+            ))
+        };
     }
     LoadError::Compiler(format!("{status}: {}", last_line(said)))
 }

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use tokio::sync::Semaphore;
 use tracing::{debug, info, warn};
 use wasmtime::component::Component;
 
 use super::cache::{CodeKey, CompiledCache};
 use super::code::{CompiledCode, EngineSettingsHash};
 use super::compiler::Compiler;
+use super::refusal::Reason;
 use super::scan::ScanLimits;
 use crate::model::Slug;
 use crate::runtime::engine::Engine;
@@ -42,19 +44,31 @@ struct Ready {
     code_bytes: usize,
 }
 
-/// Loads, checks and starts a package's component once.
+/// How long a look waits for the compiler where the cache has no code.
+#[derive(Debug, Clone)]
+pub(in crate::runtime) enum Patience {
+    /// Until it is its turn.
+    Waits,
+    /// Until it is its turn, if one of these places is free; else it does not wait.
+    InPlace(Arc<Semaphore>),
+    /// Not at all.
+    None,
+}
+
+/// Loads, checks and starts a package's component once. None where it must be compiled and nobody waits for that.
 pub(super) async fn plugin(
     runtime: &Arc<Inner>,
     package: Arc<Package>,
     component: ComponentFile,
     limits: &Limits,
-) -> Result<Arc<Plugin>, String> {
+    patience: Patience,
+) -> Result<Option<Arc<Plugin>>, Reason> {
     let slug = package.slug().clone();
     let begun = Instant::now();
     let bytes = component.bytes.len();
-    let ready = ready(runtime, &package, component, limits)
-        .await
-        .map_err(|error| error.to_string())?;
+    let Some(ready) = ready(runtime, &package, component, limits, patience).await? else {
+        return Ok(None);
+    };
     let (origin, code_bytes) = (ready.origin, ready.code_bytes);
     let linked = {
         let (runtime, limits) = (Arc::clone(runtime), limits.clone());
@@ -73,10 +87,11 @@ pub(super) async fn plugin(
         })
         .await
     };
-    let plugin = match linked {
-        Ok(result) => Arc::new(result.map_err(|error| error.to_string())?),
-        Err(_) => return Err(format!("app.wasm can't be linked: {PANICKED}")),
+    let Ok(linked) = linked else {
+        let reason = format!("app.wasm can't be linked: {PANICKED}");
+        return Err(Reason::lasting(&reason));
     };
+    let plugin = Arc::new(linked?);
     let started = {
         let (runtime, plugin) = (Arc::clone(runtime), Arc::clone(&plugin));
         let threads = runtime.threads.handle().clone();
@@ -90,10 +105,8 @@ pub(super) async fn plugin(
             .await
     };
     match started {
-        Ok(result) => {
-            result.map_err(|error| error.to_string())?;
-        }
-        Err(_) => return Err(format!("app.wasm can't be started: {PANICKED}")),
+        Ok(result) => drop(result?),
+        Err(_) => return Err(LoadError::Start(PANICKED.to_owned()).into()),
     }
     info!(
         app = %slug,
@@ -108,7 +121,7 @@ pub(super) async fn plugin(
     for warning in plugin.warnings() {
         warn!(app = %slug, "{slug}: {warning}");
     }
-    Ok(plugin)
+    Ok(Some(plugin))
 }
 
 /// Compiles a component on its own, without any cache.
@@ -150,19 +163,28 @@ async fn ready(
     package: &Package,
     component: ComponentFile,
     limits: &Limits,
-) -> Result<Ready, LoadError> {
+    patience: Patience,
+) -> Result<Option<Ready>, LoadError> {
     let (limits, _) = limits.lowered(&package.manifest().limits);
     let slug = package.slug().clone();
     let settings = EngineSettingsHash::of(&runtime.engine);
     let key = CodeKey::new(component.digest, settings);
     if let Some(ready) = cached(runtime, &slug, key).await {
-        return Ok(ready);
+        return Ok(Some(ready));
     }
+    let _place = match patience {
+        Patience::Waits => None,
+        Patience::InPlace(places) => match places.try_acquire_owned() {
+            Ok(place) => Some(place),
+            Err(_) => return Ok(None),
+        },
+        Patience::None => return Ok(None),
+    };
     // One compilation at a time: each uses every core and much memory.
     let _turn = runtime.compiling.lock().await;
     // Another package of the same component may have been compiled meanwhile.
     if let Some(ready) = cached(runtime, &slug, key).await {
-        return Ok(ready);
+        return Ok(Some(ready));
     }
     let component = component.bytes;
     info!(app = %slug, bytes = component.len(), "Compiling {slug}…");
@@ -177,11 +199,11 @@ async fn ready(
         if let Some(cache) = &runtime.cache {
             cache.put(&slug, &key, &code);
         }
-        Ok(Ready {
+        Ok(Some(Ready {
             component,
             origin: Origin::Compiled,
             code_bytes: code.bytes().len(),
-        })
+        }))
     })
     .await
 }

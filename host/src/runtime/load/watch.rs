@@ -4,17 +4,18 @@
 //! that is not whole is looked at again after a grace before anybody is told: it may still be arriving. One that is gone
 //! may be on its way as well, since a replacement by two renames has a moment without either.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::notices::Watched;
-use super::{CompiledCache, Debounce, Found, Notice, Notices, PARTS, Refusal, Stamp};
+use super::{CompiledCache, Debounce, Found, Notice, Notices, PARTS, Patience, Refusal, Stamp};
 use super::{list, look, publish, stamp};
 use crate::model::Slug;
 use crate::runtime::Inner;
@@ -22,12 +23,20 @@ use crate::runtime::Inner;
 /// How often everything is looked at, whatever was heard.
 const RESCAN: Duration = Duration::from_secs(3);
 /// How long a package must have been left alone before it is called broken, or gone.
-const GRACE: Duration = Duration::from_secs(2);
+pub(super) const GRACE: Duration = Duration::from_secs(2);
 /// What changes all the time is called broken after this long all the same.
 const LONGEST_GRACE: Duration = Duration::from_secs(10);
-/// Packages in memory at the same time. They are compiled one after the other; the others are read meanwhile, and so a
-/// page that changed need not wait for another app's compilation.
+/// Packages in memory at the same time.
 const LOOKS: usize = 4;
+/// Looks among them that compile or wait for it: one after the other, while the rest are for pages that changed, packages
+/// that are gone, and code that is in the cache.
+const COMPILES: usize = 2;
+/// Time until an app is looked at again that was refused for the host's own trouble. It doubles each time. Tests have no time.
+const AGAIN: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 30 });
+/// The longest such time.
+const LONGEST_AGAIN: Duration = Duration::from_mins(10);
+/// Folders of one package whose changes are heard. What changes in more is found by the clock.
+const MAX_WATCHED: usize = 256;
 
 /// Watches the folder of packages until told to stop.
 pub(in crate::runtime) async fn watch(
@@ -41,7 +50,9 @@ pub(in crate::runtime) async fn watch(
         notices: Notices::begin(),
         debounce: Debounce::new(),
         apps: BTreeMap::new(),
-        waiting: Vec::new(),
+        waiting: VecDeque::new(),
+        uncompiled: VecDeque::new(),
+        compiles: Arc::new(Semaphore::new(COMPILES)),
         looks: JoinSet::new(),
         under_way: HashMap::new(),
         scans: JoinSet::new(),
@@ -72,7 +83,11 @@ struct Watch {
     /// The apps of which something is still to come.
     apps: BTreeMap<Slug, Tracked>,
     /// Apps whose look waits for its turn, in the order that they came in.
-    waiting: Vec<Slug>,
+    waiting: VecDeque<Slug>,
+    /// Apps whose look has found that they must be compiled, and did not wait for that, in the order that they came in.
+    uncompiled: VecDeque<Slug>,
+    /// The places of the looks that compile or wait for it.
+    compiles: Arc<Semaphore>,
     looks: JoinSet<Looked>,
     /// Whom the looks are about.
     under_way: HashMap<Id, Slug>,
@@ -90,6 +105,8 @@ struct Tracked {
     odd: Option<Odd>,
     /// When it is looked at again.
     retry: Option<Instant>,
+    /// How long it was waited last, where it was refused for a trouble that may pass.
+    waited: Option<Duration>,
 }
 
 /// A package that is gone or can't be served, which may be so for a moment only.
@@ -123,8 +140,15 @@ impl Odd {
     }
 }
 
-/// What a look has ended with: something odd if nobody was told yet.
-struct Looked(Option<Odd>);
+/// What a look has ended with.
+enum Looked {
+    /// Everything was taken over.
+    Done,
+    /// Something odd, that nobody was told yet.
+    Odd(Odd),
+    /// It must be compiled, and there was no place for that; with what was odd before.
+    Uncompiled(Option<Odd>),
+}
 
 /// Waits for the first retry that is due, for ever while there is none.
 async fn next_retry(apps: &BTreeMap<Slug, Tracked>) -> Slug {
@@ -167,11 +191,12 @@ impl Watch {
             return;
         }
         let (plugins, notices) = (self.plugins.clone(), self.notices.clone());
+        let runtime = Arc::clone(&self.runtime);
         self.scans.spawn(async move {
             // The folder may be another one by now.
             let watched = notices.watch_followed(&plugins, &None);
             notices.keep_only(&None, watched.as_slice());
-            let slugs = list(&plugins).await?;
+            let slugs = list(&runtime, &plugins).await?;
             let stamps = tokio::task::spawn_blocking(move || {
                 let seen = slugs.into_iter().map(|slug| {
                     let (stamp, _) = watched_stamp(&notices, &plugins, &slug);
@@ -191,13 +216,26 @@ impl Watch {
         let now = Instant::now();
         let seen = self.runtime.seen().clone();
         for (slug, stamp) in &stamps {
-            if seen.get(slug) != stamp.as_ref() {
+            // What waits for the compiler is read when there is a place.
+            if seen.get(slug) != stamp.as_ref() && !self.uncompiled.contains(slug) {
                 self.debounce.note(slug.clone(), now);
             }
         }
         for app in self.runtime.registry.list() {
             if !stamps.contains_key(app.slug()) {
                 self.debounce.note(app.slug().clone(), now);
+            }
+        }
+        self.plan_again(now);
+    }
+
+    /// Plans another look at the apps that were refused, whoever looked, for a trouble that may pass.
+    fn plan_again(&mut self, now: Instant) {
+        for slug in self.runtime.decisions().passing.clone() {
+            let app = self.apps.entry(slug).or_default();
+            if app.waited.is_none() && !app.is_looked_at && app.retry.is_none() {
+                app.waited = Some(AGAIN);
+                app.retry = Some(now + AGAIN);
             }
         }
     }
@@ -215,12 +253,14 @@ impl Watch {
                 plugins: self.plugins.clone(),
                 notices: self.notices.clone(),
                 odd: app.odd.take(),
+                waited: app.waited.is_some(),
+                compiles: Arc::clone(&self.compiles),
                 slug: slug.clone(),
             };
             let id = self.looks.spawn(look.run()).id();
             self.under_way.insert(id, slug);
         } else if !self.waiting.contains(&slug) {
-            self.waiting.push(slug);
+            self.waiting.push_back(slug);
         }
     }
 
@@ -230,21 +270,69 @@ impl Watch {
             return;
         };
         // A look that panicked has written its own line.
-        let odd = looked.ok().and_then(|(_, Looked(odd))| odd);
+        let looked = looked.map_or(Looked::Done, |(_, looked)| looked);
+        let passes = self.runtime.decisions().passing.contains(&slug);
         let app = self.apps.entry(slug.clone()).or_default();
         app.is_looked_at = false;
-        app.retry = odd.as_ref().map(Odd::due);
-        app.odd = odd;
+        app.waited = app.waited.filter(|_| passes);
+        match looked {
+            Looked::Done if passes => app.wait_again(),
+            Looked::Done => {}
+            Looked::Odd(odd) => {
+                app.retry = Some(odd.due());
+                app.odd = Some(odd);
+            }
+            Looked::Uncompiled(odd) => {
+                app.odd = odd;
+                if !self.uncompiled.contains(&slug) {
+                    self.uncompiled.push_back(slug.clone());
+                }
+            }
+        }
         if std::mem::take(&mut app.again) {
             self.debounce.note(slug, Instant::now());
-        } else if app.retry.is_none() {
+        } else if app.retry.is_none() && app.odd.is_none() {
             self.apps.remove(&slug);
         }
-        if !self.waiting.is_empty() {
-            let next = self.waiting.remove(0);
+        self.begin_next();
+    }
+
+    /// Begins a look that waits: for a place among all, or for one to compile.
+    fn begin_next(&mut self) {
+        if let Some(next) = self.waiting.pop_front() {
+            self.begin_look(next);
+        }
+        if self.looks.len() < LOOKS
+            && self.compiles.available_permits() > 0
+            && let Some(next) = self.uncompiled.pop_front()
+        {
             self.begin_look(next);
         }
     }
+}
+
+impl Tracked {
+    /// Plans the next look for the same trouble.
+    fn wait_again(&mut self) {
+        let wait = self.waited.map_or(AGAIN, |waited| waited * 2);
+        let wait = wait.min(LONGEST_AGAIN);
+        self.waited = Some(wait);
+        self.retry = Some(Instant::now() + wait);
+    }
+}
+
+/// How long it is waited each time, for a trouble that does not pass.
+#[cfg(test)]
+pub(super) fn waits(times: usize) -> Vec<Duration> {
+    let mut app = Tracked {
+        waited: Some(AGAIN),
+        ..Tracked::default()
+    };
+    let each = std::iter::repeat_with(|| {
+        app.wait_again();
+        app.waited.unwrap_or_default()
+    });
+    each.take(times).collect()
 }
 
 /// A look at one app.
@@ -253,6 +341,9 @@ struct Look {
     plugins: PathBuf,
     notices: Notices<Key>,
     odd: Option<Odd>,
+    /// Whether it was refused for a trouble that may pass: then it is looked at though nothing has changed.
+    waited: bool,
+    compiles: Arc<Semaphore>,
     slug: Slug,
 }
 
@@ -263,6 +354,8 @@ impl Look {
             plugins,
             notices,
             odd,
+            waited,
+            compiles,
             slug,
         } = self;
         let _turn = runtime.look_turns.take(&slug).await;
@@ -278,31 +371,35 @@ impl Look {
             })
         };
         let Ok(stamp) = stamp.await else {
-            return Looked(odd);
+            return odd.map_or(Looked::Done, Looked::Odd);
         };
         let is_known = match stamp {
             Some(stamp) => runtime.seen().get(&slug) == Some(&stamp),
             None => runtime.registry.find(&slug).is_none(),
         };
-        if odd.is_none() && is_known {
-            return Looked(None);
+        if odd.is_none() && !waited && is_known {
+            return Looked::Done;
         }
         let refused = odd.as_ref().and_then(|odd| odd.refusal.as_ref());
-        let found = look(&runtime, &path, &slug, refused).await;
+        let found = look(&runtime, &path, &slug, refused, Patience::InPlace(compiles)).await;
         let refusal = match &found {
             Found::Refused(refusal) => Some(refusal.clone()),
             Found::Nothing => None,
+            Found::Uncompiled(_) => return Looked::Uncompiled(odd),
             Found::Off(..) | Found::Same | Found::Ready(_) => {
                 publish(&runtime, &slug, found);
-                return Looked(None);
+                return Looked::Done;
             }
         };
+        // A whole package that the host has trouble with is not on its way any more.
+        let is_whole = |refusal: &Refusal| refusal.passes() && refusal.package.is_some();
+        let may_arrive = !refusal.as_ref().is_some_and(is_whole);
         let now_odd = Odd::after(odd.as_ref(), stamp, refusal);
-        if Instant::now() < now_odd.due() {
-            return Looked(Some(now_odd));
+        if may_arrive && Instant::now() < now_odd.due() {
+            return Looked::Odd(now_odd);
         }
         publish(&runtime, &slug, found);
-        Looked(None)
+        Looked::Done
     }
 }
 
@@ -315,7 +412,9 @@ fn watched_stamp(
     let key = Some(slug.clone());
     let mut watched = Vec::new();
     let stamp = stamp(&plugins.join(slug.as_str()), PARTS, &[], |folder| {
-        watched.extend(notices.watch(folder, &key));
+        if watched.len() < MAX_WATCHED {
+            watched.extend(notices.watch(folder, &key));
+        }
     });
     (stamp, watched)
 }

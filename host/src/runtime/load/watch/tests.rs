@@ -394,7 +394,7 @@ async fn an_app_that_is_switched_off_is_gone_with_its_pages_and_comes_back_as_it
         .page()
         .unwrap()
         .is_needed_until(NOW.plus(Duration::from_mins(15)));
-    runtime.switch_off([slug.clone()].into()).await;
+    runtime.switch_off(|| [slug.clone()].into());
     let app = watched.find("kyc").unwrap();
     assert_eq!(app.status(), AppStatus::Disabled);
     assert!(app.reason().unwrap().contains("airlock apps enable kyc"));
@@ -409,9 +409,9 @@ async fn an_app_that_is_switched_off_is_gone_with_its_pages_and_comes_back_as_it
         .until("is read", |app| developer(app) == "new")
         .await;
     assert_eq!(watched.find("kyc").unwrap().status(), AppStatus::Disabled);
-    runtime.switch_off(std::collections::BTreeSet::new()).await;
-    let app = watched.find("kyc").unwrap();
-    assert!(serves(&app) && developer(&app) == "new");
+    runtime.switch_off(std::collections::BTreeSet::new);
+    let app = watched.until("serves again", serves).await;
+    assert_eq!(developer(&app), "new");
     watched.world.body().await;
 }
 
@@ -440,4 +440,17 @@ async fn h46_two_hundred_replacements_in_a_row_end_with_the_last_and_keep_no_old
     let alive = codes.iter().filter(|code| code.strong_count() > 0).count();
     assert!(alive <= 1, "{alive} of {} versions are kept", codes.len());
     assert!(serves(&last));
+}
+
+#[tokio::test]
+async fn h44_of_a_package_with_many_folders_as_many_are_watched_as_real_ones_have() {
+    let folder = tempfile::tempdir().unwrap();
+    let package = lay(folder.path(), "kyc", "", b"");
+    for number in 0..2 * MAX_WATCHED {
+        fs::create_dir(package.join(format!("ui/{number}"))).unwrap();
+    }
+    let slug = Slug::parse("kyc").unwrap();
+    let (stamp, watched) = watched_stamp(&Notices::begin(), folder.path(), &slug);
+    assert!(stamp.is_some());
+    assert_eq!(watched.len(), MAX_WATCHED);
 }
