@@ -122,15 +122,17 @@ fn lock(path: &Path) -> anyhow::Result<Option<File>> {
     Ok(None)
 }
 
-/// Makes a database file that is not there yet, so that a link to it has an end. One that has a second name is refused:
-/// another host could open it by that name and would lock something else.
+/// Makes a database file that a link leads to and that is not there yet, so that the link has an end. A file that has a
+/// second name is refused: another host could open it by that name and would lock something else.
 fn make(database: &Path) -> anyhow::Result<()> {
     // One that is there is not opened: on closing it, SQLite's own locks of this process would be gone (POSIX locks).
     match std::fs::metadata(database) {
         Ok(found) => only_name(database, &found),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => open_private(database)
-            .map(drop)
-            .with_context(|| format!("making the database {}", database.display())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && database.is_symlink() => {
+            open_private(database)
+                .map(drop)
+                .with_context(|| format!("making the database {}", database.display()))
+        }
         // What else is wrong with it, opening it tells.
         Err(_) => Ok(()),
     }
@@ -160,7 +162,7 @@ fn beside(database: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// The path without links; of a file that can't be there, the folder's.
+/// The path without links; of a file that is not there yet, the folder's.
 fn real(path: &Path) -> PathBuf {
     if let Ok(real) = path.canonicalize() {
         return real;

@@ -174,10 +174,15 @@ impl Call {
 }
 
 impl Drop for Call {
-    /// Its caller left before it began.
+    /// Its caller left before it began, if nothing worse happened.
     fn drop(&mut self) {
         if let Some(ask) = self.ask.take() {
-            record::not_begun(&self.tenant, Some(&self.plugin), &ask, "abandoned");
+            let outcome = if std::thread::panicking() {
+                "panic"
+            } else {
+                "abandoned"
+            };
+            record::not_begun(&self.tenant, Some(&self.plugin), &ask, outcome);
         }
     }
 }

@@ -3,7 +3,7 @@
 //! CPU time is the thread's own clock while the call is polled, so waiting for Cloud or for a turn costs nothing and a
 //! busy machine is not billed to the guest. Asking for that clock is a call into the kernel that takes as long as some
 //! guests, so what lasts less than [`GRAIN`] is taken from the clock on the wall, which is never less. A guest can be
-//! billed that much too much in one poll, where the system stopped its thread just then, and never too little.
+//! billed some grains too much in one poll, where the system stopped its thread just then, and never too little.
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
@@ -281,13 +281,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_thread_that_the_system_stops_for_a_while_costs_its_guest_a_grain_at_most() {
+    async fn a_thread_that_the_system_stops_for_a_while_costs_its_guest_some_grains_at_most() {
         let (meter, turns) = (CallMeter::default(), Turns::new(1));
         for _ in 0..3 {
             let stopped = async { std::thread::sleep(Duration::from_millis(50)) };
             metered(&meter, place(&turns, "a"), stopped).await;
         }
-        assert!(meter.cpu() < Duration::from_millis(50), "{:?}", meter.cpu());
+        assert!(meter.cpu() < Duration::from_millis(20), "{:?}", meter.cpu());
     }
 
     #[tokio::test]

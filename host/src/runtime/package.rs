@@ -7,7 +7,7 @@
 //! (`app.toml`, `app.wasm`, `ui/…`): the length of the name as 8 bytes, big-endian, the name, and the SHA-256 of the
 //! content, so that the component is hashed once for this and for the cache of its code.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -99,11 +99,17 @@ pub struct Package {
 }
 
 /// An `app.wasm`.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(super) struct ComponentFile {
     pub(super) bytes: Bytes,
     /// SHA-256 of the bytes.
     pub(super) digest: [u8; 32],
+}
+
+impl fmt::Debug for ComponentFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ComponentFile({} bytes)", self.bytes.len())
+    }
 }
 
 impl ComponentFile {
