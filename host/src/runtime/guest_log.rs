@@ -23,6 +23,9 @@ use share::Room;
 /// What the shortest line takes of a share, in bytes: the host's own words around it are about as long.
 const LINE_COST: usize = 64;
 
+/// Fields that are looked at of one line.
+const MAX_FIELDS: usize = 64;
+
 /// How much a line matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Level {
@@ -93,17 +96,11 @@ impl GuestLog {
 
     /// Writes one line. Cut at the line's length, dropped past the call's share; never fails.
     pub(crate) fn write(&self, level: Level, message: &str, fields: &[(String, String)]) {
-        let mut line = escaped(&masks::text(message), self.0.max_line);
-        for (name, value) in fields {
-            let room = self.0.max_line.saturating_sub(line.len());
-            if room == 0 {
-                break;
-            }
-            // Quoted as JSON text is, so that a value can't pretend to be another field.
-            let value = serde_json::Value::from(&*masks::value(name, value)).to_string();
-            let _ = write!(line, " {}={}", escaped(name, room), escaped(&value, room));
+        // What is dropped costs nothing.
+        if self.state().full {
+            return;
         }
-        cut(&mut line, self.0.max_line);
+        let line = self.line(message, fields);
         let mut state = self.state();
         if state.full {
             return;
@@ -133,6 +130,28 @@ impl GuestLog {
         state.written = state.written.saturating_add(line.len());
         state.cost = state.cost.saturating_add(cost);
         self.emit(&mut state, level, &line);
+    }
+
+    /// The line that is shown. A guest may say more than a thousand times as much, of which nothing else is looked at: for
+    /// the time of a look the thread serves nobody.
+    fn line(&self, message: &str, fields: &[(String, String)]) -> String {
+        let most = self.0.max_line;
+        // More than is shown, since a mask may be shorter than what it stands for.
+        let head = |text| masks::head(text, most.saturating_mul(2));
+        let mut line = escaped(&masks::text(head(message)), most);
+        for (name, value) in fields.iter().take(MAX_FIELDS) {
+            let room = most.saturating_sub(line.len());
+            if room == 0 {
+                break;
+            }
+            let (name, value) = (head(name), head(value));
+            // Quoted as JSON text is, so that a value can't pretend to be another field.
+            let value = serde_json::Value::from(&*masks::value(name, value)).to_string();
+            let name = escaped(&masks::text(name), room);
+            let _ = write!(line, " {name}={}", escaped(&value, room));
+        }
+        cut(&mut line, most);
+        line
     }
 
     fn emit(&self, state: &mut State, level: Level, line: &str) {
@@ -392,6 +411,45 @@ mod tests {
                 r#"m api_key="[masked]""#.to_owned()
             ]
         );
+    }
+
+    #[test]
+    fn h24_what_is_far_beyond_a_line_is_not_looked_at() {
+        let log = log(1000);
+        let key = format!("blnk_{}", "a".repeat(4 * 1024 * 1024));
+        log.write(Level::Info, &format!("{key} end"), &[]);
+        let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let words = format!("{key} end");
+        log.write(Level::Info, "m", &[field(&words, "v"), field("k", &words)]);
+        let lines: Vec<_> = log.lines().into_iter().map(|(_, line)| line).collect();
+        assert_eq!(
+            lines,
+            ["blnk_[masked]", r#"m blnk_[masked]="v" k="blnk_[masked]""#]
+        );
+    }
+
+    #[test]
+    fn h24_a_line_has_so_many_fields() {
+        let log = GuestLog::new(
+            Slug::parse("kyc").unwrap(),
+            None,
+            "call".to_owned(),
+            64 * 1024,
+            4096,
+            Arc::default(),
+        );
+        let field = ("k".to_owned(), String::new());
+        log.write(Level::Info, "", &vec![field; 500]);
+        let lines = log.lines();
+        assert_eq!(lines[0].1, r#" k="""#.repeat(64));
+    }
+
+    #[test]
+    fn the_name_of_a_field_is_masked_too() {
+        let log = log(1000);
+        let name = "blnk_live_0123456789abcdef".to_owned();
+        log.write(Level::Info, "m", &[(name, "v".to_owned())]);
+        assert_eq!(log.lines()[0].1, r#"m blnk_[masked]="v""#);
     }
 
     #[test]

@@ -76,6 +76,18 @@ pub(super) fn value<'a>(name: &str, value: &'a str) -> Cow<'a, str> {
     text(value)
 }
 
+/// The beginning of a text, of at most `most` bytes. It ends before a key that it would cut so short that it were shown.
+pub(super) fn head(text: &str, most: usize) -> &str {
+    let (head, rest) = text.split_at(text.floor_char_boundary(most));
+    if rest.is_empty() {
+        return head;
+    }
+    match head.rsplit_once(KEY_BEGINS) {
+        Some((before, key)) if key.len() < SHORTEST_KEY => before,
+        _ => head,
+    }
+}
+
 /// A text with every API key in it masked.
 pub(in crate::runtime) fn text(text: &str) -> Cow<'_, str> {
     if !text.contains(KEY_BEGINS) {
@@ -131,6 +143,17 @@ mod tests {
             assert_eq!(value(name, "x"), "x", "{name}");
         }
         assert!(PERSONAL.is_sorted());
+    }
+
+    #[test]
+    fn the_beginning_of_a_text_holds_no_part_of_a_key_that_is_not_known_as_one() {
+        let text = "aä blnk_live_0123456789abcdef";
+        assert_eq!(head(text, 100), text);
+        assert_eq!(head(text, 2), "a");
+        for most in 9..21 {
+            assert_eq!(head(text, most), "aä ", "{most}");
+        }
+        assert_eq!(head(text, 21), "aä blnk_live_0123456");
     }
 
     #[test]
