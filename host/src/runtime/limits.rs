@@ -176,18 +176,29 @@ impl StoreLimiter {
     }
 }
 
+/// Whether a growth would fail for the memory's or the table's own maximum. It is not counted then: nothing grows.
+///
+/// What else may fail afterwards stays counted. Wasmtime tells of it, but not of which growth, and also of some that it
+/// never asked about.
+fn is_beyond(desired: usize, maximum: Option<usize>) -> bool {
+    maximum.is_some_and(|maximum| desired > maximum)
+}
+
 impl ResourceLimiter for StoreLimiter {
     fn memory_growing(
         &mut self,
         current: usize,
         desired: usize,
-        _maximum: Option<usize>,
+        maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         let sum = self
             .memory_bytes
             .saturating_add(desired.saturating_sub(current));
         if sum > self.memory_ceiling {
             self.meter.note_memory_refused();
+            return Ok(false);
+        }
+        if is_beyond(desired, maximum) {
             return Ok(false);
         }
         self.memory_bytes = sum;
@@ -199,13 +210,16 @@ impl ResourceLimiter for StoreLimiter {
         &mut self,
         current: usize,
         desired: usize,
-        _maximum: Option<usize>,
+        maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         let sum = self
             .table_elements
             .saturating_add(desired.saturating_sub(current));
         if sum > MAX_TABLE_ELEMENTS {
             self.meter.note_memory_refused();
+            return Ok(false);
+        }
+        if is_beyond(desired, maximum) {
             return Ok(false);
         }
         self.table_elements = sum;
@@ -252,6 +266,22 @@ mod tests {
         assert!(!limiter.table_growing(0, 5_001, None).unwrap());
         assert!(!limiter.table_growing(15_000, usize::MAX, None).unwrap());
         assert!(limiter.table_growing(15_000, 20_000, None).unwrap());
+    }
+
+    #[test]
+    fn a_growth_beyond_its_own_maximum_is_not_counted() {
+        let (meter, mut limiter) = limiter();
+        assert!(limiter.memory_growing(0, MIB, Some(2 * MIB)).unwrap());
+        for _ in 0..3 {
+            assert!(!limiter.memory_growing(MIB, 5 * MIB, Some(2 * MIB)).unwrap());
+        }
+        assert!(!meter.memory_was_refused());
+        assert_eq!(meter.peak_memory_bytes(), MIB);
+        assert!(limiter.memory_growing(0, 9 * MIB, None).unwrap());
+        for _ in 0..3 {
+            assert!(!limiter.table_growing(0, 15_000, Some(10_000)).unwrap());
+        }
+        assert!(limiter.table_growing(0, 20_000, Some(20_000)).unwrap());
     }
 
     #[test]
