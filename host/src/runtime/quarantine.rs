@@ -2,7 +2,8 @@
 //!
 //! One breaker for each install, so what one tenant's data provokes stops nobody else. Where a second install's is open
 //! too, the app as a whole stops, until any install is answered again: then those that still fail are shut for themselves
-//! alone. All of it belongs to one version of an app: another one begins with a clean slate, and what still runs of the
+//! alone, and shut nobody else until ten minutes after their last failure. Installs are what is counted, not their
+//! organizations: where all belong to one, an app that is broken must stop too. All of it belongs to one version of an app: another one begins with a clean slate, and what still runs of the
 //! former can't count against it.
 //!
 //! What counts is what the guest did by itself: a crash, a panic in a host function that it called, memory, processor

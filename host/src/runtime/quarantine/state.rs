@@ -14,6 +14,8 @@ const WINDOW: Duration = Duration::from_mins(1);
 const OPEN: Duration = Duration::from_secs(30);
 /// Installs that must have opened theirs for the app as a whole to stop.
 const INSTALLS: usize = 2;
+/// How long after its last failure an install counts for nobody but itself, once it is known to fail alone.
+const ALONE: Duration = Duration::from_mins(10);
 
 /// An open breaker.
 #[derive(Debug, Clone, Copy)]
@@ -63,6 +65,8 @@ pub(super) struct OfInstall {
     /// When it failed of late; at most [`FAILURES`].
     recent: VecDeque<UnixMillis>,
     pub(super) open: Option<Open>,
+    /// Until when its failures are its own: it shut the app as a whole, and another one was answered.
+    alone: Option<UnixMillis>,
 }
 
 impl OfInstall {
@@ -70,9 +74,14 @@ impl OfInstall {
     fn is_idle(&self, now: UnixMillis) -> bool {
         let forgotten = |at: &UnixMillis| now.since(*at) >= WINDOW;
         self.recent.back().is_none_or(forgotten)
+            && !self.is_alone(now)
             && self
                 .open
                 .is_none_or(|open| !open.probing && open.until <= now)
+    }
+
+    fn is_alone(&self, now: UnixMillis) -> bool {
+        self.alone.is_some_and(|until| now < until)
     }
 
     /// Takes note of a failure, and answers how many there are within the time.
@@ -105,10 +114,27 @@ pub(super) struct State {
 pub(super) enum Role {
     /// Nothing: nothing was open.
     Plain,
-    /// Whether this install is answered again.
-    OfInstall,
-    /// Whether the app is.
-    OfApp,
+    /// Whether this install is answered again; and so is the app, if it was shut, since then.
+    OfInstall {
+        /// When the app was shut, if it was.
+        app: Option<UnixMillis>,
+    },
+    /// Whether the app is, which was shut since then. One call at a time finds out.
+    OfApp {
+        /// When the app was shut.
+        since: UnixMillis,
+    },
+}
+
+impl Role {
+    /// When the app was shut that this call may open.
+    fn app(self) -> Option<UnixMillis> {
+        match self {
+            Self::Plain => None,
+            Self::OfInstall { app } => app,
+            Self::OfApp { since } => Some(since),
+        }
+    }
 }
 
 impl State {
@@ -122,10 +148,7 @@ impl State {
         if let Some(left) = self.left(install, now) {
             return Err(left);
         }
-        // One at a time for the whole app, if all of it is shut.
-        if let Some(together) = &mut self.together {
-            together.probing = true;
-        }
+        let app = self.together.map(|open| open.since);
         // An install that is known to fail asks for itself: it must not use up the app's turn.
         if let Some(open) = self
             .installs
@@ -133,12 +156,15 @@ impl State {
             .and_then(|known| known.open.as_mut())
         {
             open.probing = true;
-            return Ok(Role::OfInstall);
+            return Ok(Role::OfInstall { app });
         }
-        Ok(if self.together.is_some() {
-            Role::OfApp
-        } else {
-            Role::Plain
+        // One at a time for the whole app, if all of it is shut.
+        let Some(together) = &mut self.together else {
+            return Ok(Role::Plain);
+        };
+        together.probing = true;
+        Ok(Role::OfApp {
+            since: together.since,
         })
     }
 
@@ -162,13 +188,11 @@ impl State {
             return;
         }
         if let Some(open) = &mut open
-            && role == Role::OfInstall
+            && matches!(role, Role::OfInstall { .. })
         {
             open.probing = false;
         }
-        if let Some(together) = &mut self.together
-            && role != Role::Plain
-        {
+        if let Some(together) = self.probed_by(role) {
             together.probing = false;
         }
         match health {
@@ -176,6 +200,14 @@ impl State {
             Health::Answered => self.answered(install, role, now),
             Health::Failed(failure) => self.fail(install, role, failure, now),
         }
+    }
+
+    /// The app's breaker, if this call has the turn to find out about it. It may have closed meanwhile, and opened anew.
+    fn probed_by(&mut self, role: Role) -> Option<&mut Open> {
+        let Role::OfApp { since } = role else {
+            return None;
+        };
+        self.together.as_mut().filter(|open| open.since == since)
     }
 
     fn answered(&mut self, install: &InstallId, role: Role, now: UnixMillis) {
@@ -190,10 +222,33 @@ impl State {
             }
             return;
         }
-        self.installs.remove(install);
+        let opens_app = self
+            .together
+            .is_some_and(|open| role.app() == Some(open.since));
+        if opens_app {
+            self.together = None;
+            let suspects = std::mem::take(&mut self.suspects);
+            if !suspects.contains(install) {
+                self.leave_alone(&suspects, now);
+            }
+        }
         self.suspects.retain(|suspect| suspect != install);
-        if self.together.take().is_some() {
-            self.suspects.clear();
+        if let Some(known) = self.installs.get_mut(install) {
+            known.recent.clear();
+            known.open = None;
+            if known.is_idle(now) {
+                self.installs.remove(install);
+            }
+        }
+    }
+
+    /// Remembers that these fail by themselves: somebody else was answered while they had shut the app. So whoever can
+    /// provoke failures with installs of their own shuts it once, and not again and again.
+    fn leave_alone(&mut self, suspects: &[InstallId], now: UnixMillis) {
+        for suspect in suspects {
+            if let Some(known) = self.installs.get_mut(suspect) {
+                known.alone = Some(now.plus(ALONE));
+            }
         }
     }
 
@@ -205,17 +260,24 @@ impl State {
         let Some(known) = known else {
             return;
         };
+        let alone = known.is_alone(now);
+        if alone {
+            known.alone = Some(now.plus(ALONE));
+        }
         let count = known.count(now);
         if let Some(open) = &mut known.open {
             open.again(now, failure);
-        } else if count >= FAILURES || role == Role::OfApp {
+        } else if count >= FAILURES || matches!(role, Role::OfApp { .. }) {
             // A failed probe is enough, so that the same install does not probe for the app again.
             let count = u32::try_from(count).unwrap_or(u32::MAX);
             known.open = Some(Open::new(now, failure, count));
-            self.suspect(install, now);
+            if !alone {
+                self.suspect(install, now);
+            }
         }
-        if let Some(together) = &mut self.together {
-            if role == Role::OfApp {
+        if self.together.is_some() {
+            // What fails by itself says nothing about the app: the next one finds out.
+            if let Some(together) = self.probed_by(role).filter(|_| !alone) {
                 together.again(now, failure);
             }
         } else if self.suspects.len() >= INSTALLS {

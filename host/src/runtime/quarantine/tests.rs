@@ -174,6 +174,119 @@ fn a_failed_probe_for_the_app_keeps_it_shut_and_a_known_sinner_does_not_use_up_i
 }
 
 #[test]
+fn a_known_sinner_that_finds_out_for_itself_keeps_nobody_from_finding_out_for_the_app() {
+    let mut scene = Scene::new();
+    scene.shut("a");
+    scene.shut("b");
+    scene.wait(30);
+    let of_sinner = scene.enter("a").unwrap();
+    let probe = scene.enter("c").unwrap();
+    assert_eq!(scene.enter("d").err(), Some(1), "one at a time");
+    // The sinner's end does not let a second one in.
+    assert_eq!(of_sinner.end(Health::Unknown, scene.now), None);
+    assert_eq!(scene.enter("d").err(), Some(1));
+    assert_eq!(
+        probe.end(Health::Answered, scene.now),
+        Some(Change::AppServes)
+    );
+}
+
+#[test]
+fn a_probe_that_began_before_the_app_was_shut_does_not_open_it() {
+    let mut scene = Scene::new();
+    scene.shut("a");
+    scene.wait(30);
+    let early = scene.enter("a").unwrap();
+    assert_eq!(scene.shut("b"), Some(Change::AppShut));
+    assert_eq!(
+        early.end(Health::Answered, scene.now),
+        Some(Change::InstallServes)
+    );
+    assert_eq!(scene.waits("c"), Some(30));
+    // Nor does one from an earlier time that it was shut.
+    scene.wait(30);
+    let (of_second, early) = (scene.enter("b").unwrap(), scene.enter("c").unwrap());
+    assert_eq!(
+        of_second.end(Health::Answered, scene.now),
+        Some(Change::AppServes)
+    );
+    scene.wait(1);
+    scene.shut("e");
+    assert_eq!(scene.shut("f"), Some(Change::AppShut));
+    assert_eq!(early.end(Health::Answered, scene.now), None);
+    assert_eq!(scene.waits("c"), Some(30));
+}
+
+/// Two installs that shut the app, which a third one opens again: now it is known that they fail by themselves.
+fn two_that_fail_alone() -> Scene {
+    let mut scene = Scene::new();
+    scene.shut("a");
+    assert_eq!(scene.shut("b"), Some(Change::AppShut));
+    scene.wait(30);
+    assert_eq!(scene.call("c", Health::Answered), Some(Change::AppServes));
+    scene
+}
+
+#[test]
+fn those_that_fail_while_others_are_answered_shut_the_app_once() {
+    let mut scene = two_that_fail_alone();
+    // For an hour, whether they behave between two rounds or not.
+    for round in 0..120 {
+        for name in ["a", "b"] {
+            let health = if round % 2 == 0 {
+                Health::Answered
+            } else {
+                TRAP
+            };
+            scene.call(name, health);
+            while scene.waits(name).is_none() {
+                scene.call(name, TRAP);
+            }
+        }
+        assert_eq!(scene.waits("c"), None, "round {round}");
+        scene.wait(30);
+    }
+    // Others that fail still shut it.
+    scene.shut("d");
+    assert_eq!(scene.shut("e"), Some(Change::AppShut));
+}
+
+#[test]
+fn one_that_fails_alone_and_finds_out_for_the_app_does_not_keep_it_shut() {
+    let mut scene = two_that_fail_alone();
+    assert_eq!(
+        scene.call("a", Health::Answered),
+        Some(Change::InstallServes)
+    );
+    scene.shut("d");
+    assert_eq!(scene.shut("e"), Some(Change::AppShut));
+    scene.wait(30);
+    assert_eq!(scene.call("a", TRAP), Some(Change::InstallShut));
+    assert_eq!(scene.waits("c"), None, "the next one asks at once");
+    assert_eq!(scene.call("c", Health::Answered), Some(Change::AppServes));
+}
+
+#[test]
+fn ten_minutes_after_its_last_failure_an_install_counts_again() {
+    let mut scene = two_that_fail_alone();
+    scene.wait(5 * 60);
+    assert_eq!(scene.call("a", TRAP), None);
+    scene.wait(5 * 60);
+    // One does, since it failed no more, and the other does not.
+    assert_eq!(
+        scene.call("a", Health::Answered),
+        Some(Change::InstallServes)
+    );
+    assert_eq!(
+        scene.call("b", Health::Answered),
+        Some(Change::InstallServes)
+    );
+    assert_eq!(scene.shut("b"), Some(Change::InstallShut));
+    assert_eq!(scene.shut("a"), Some(Change::InstallShut));
+    assert_eq!(scene.shut("d"), Some(Change::AppShut));
+}
+
+#[test]
 fn an_install_that_nobody_asked_for_since_does_not_shut_the_app() {
     let mut scene = Scene::new();
     scene.shut("a");
