@@ -6,7 +6,7 @@
 //! their callers are few and queue in the database.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -24,6 +24,8 @@ pub(crate) struct Busy;
 #[derive(Debug)]
 pub(crate) struct Admission {
     host: Arc<Semaphore>,
+    /// How many of those one call takes: more where it takes more of the pool.
+    host_permits: AtomicU32,
     running: Arc<Semaphore>,
     background: Arc<Semaphore>,
     waiting: AtomicUsize,
@@ -148,7 +150,8 @@ impl Waiting {
         }
         let app = Arc::clone(&place.admission.running).acquire_owned();
         let app = app.await.ok()?;
-        let host = Arc::clone(&place.admission.host).acquire_owned();
+        let permits = place.admission.host_permits();
+        let host = Arc::clone(&place.admission.host).acquire_many_owned(permits);
         Some(Permit {
             _host: host.await.ok()?,
             _app: app,
@@ -162,6 +165,7 @@ impl Admission {
     pub(crate) fn new(host: Arc<Semaphore>, limits: &Limits) -> Self {
         Self {
             host,
+            host_permits: AtomicU32::new(1),
             running: Arc::new(Semaphore::new(limits.running.max(1))),
             background: Arc::new(Semaphore::new(limits.background_running.max(1))),
             waiting: AtomicUsize::new(0),
@@ -170,6 +174,16 @@ impl Admission {
             installs: Mutex::default(),
             log: Arc::default(),
         }
+    }
+
+    /// From now on each call takes so many of the host's permits. For the version that serves; what waits at that moment
+    /// goes by it too.
+    pub(crate) fn weigh(&self, host_permits: u32) {
+        self.host_permits.store(host_permits, Relaxed);
+    }
+
+    fn host_permits(&self) -> u32 {
+        self.host_permits.load(Relaxed)
     }
 
     /// What the app may log, all its calls together.
@@ -200,7 +214,7 @@ impl Admission {
             of_install.permit = Some(permit);
             if let (Ok(app), Ok(host)) = (
                 Arc::clone(&self.running).try_acquire_owned(),
-                Arc::clone(&self.host).try_acquire_owned(),
+                Arc::clone(&self.host).try_acquire_many_owned(self.host_permits()),
             ) {
                 return Ok(Asked::Admitted(Permit {
                     _host: host,
@@ -220,7 +234,8 @@ impl Admission {
 
     async fn background(&self) -> Option<Permit> {
         let app = Arc::clone(&self.background).acquire_owned().await.ok()?;
-        let host = Arc::clone(&self.host).acquire_owned().await.ok()?;
+        let host = Arc::clone(&self.host).acquire_many_owned(self.host_permits());
+        let host = host.await.ok()?;
         Some(Permit {
             _host: host,
             _app: app,
@@ -345,6 +360,23 @@ mod tests {
         let _second = portal(&admission, &install("b"), SHORT).await.unwrap();
         assert!(portal(&admission, &install("c"), SHORT).await.is_err());
         assert_eq!(admission.installs().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_call_of_a_heavy_app_takes_more_of_the_hosts_permits() {
+        let host = Arc::new(Semaphore::new(6));
+        let app = || Arc::new(Admission::new(Arc::clone(&host), &Limits::default()));
+        let (heavy, light) = (app(), app());
+        heavy.weigh(5);
+        let held = portal(&heavy, &install("a"), SHORT).await.unwrap();
+        assert_eq!(host.available_permits(), 1);
+        assert!(portal(&heavy, &install("b"), SHORT).await.is_err());
+        assert!(heavy.ask_background().permit(SHORT).await.is_err());
+        let _other = portal(&light, &install("a"), SHORT).await.unwrap();
+        assert_eq!(host.available_permits(), 0);
+        drop(held);
+        let _held = heavy.ask_background().permit(SHORT).await.unwrap();
+        assert_eq!(host.available_permits(), 0);
     }
 
     #[tokio::test]

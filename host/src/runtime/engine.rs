@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use wasmtime::component::Component;
 use wasmtime::{
     Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, Store, UpdateDeadline,
 };
@@ -39,8 +41,9 @@ pub struct EngineSettings {
     pub allocation: Allocation,
     /// The highest memory ceiling of any app, in bytes.
     pub max_memory_bytes: usize,
-    /// Calls of all apps that run at the same time. Each may need several memories, and each memory of the pool
-    /// reserves 4 GiB of addresses (not of memory): 256 calls with four memories each are 42 bits.
+    /// Calls of all apps that run at the same time, fewer where they need many memories or tables. Each memory of the
+    /// pool reserves 4 GiB of addresses (not of memory): 256 calls with four each are 42 bits, and a tenth more are for
+    /// what is tried beside them.
     pub concurrent_calls: u32,
 }
 
@@ -53,6 +56,14 @@ impl Default for EngineSettings {
         }
     }
 }
+
+/// Memories that one permit of the host stands for.
+const MEMORIES_PER_PERMIT: u32 = 4;
+/// Tables that one permit of the host stands for.
+const TABLES_PER_PERMIT: u32 = 8;
+/// Components that are tried at the same time while they are loaded. They have places of their own in the pool, so that a
+/// busy host takes new versions and those take nothing from calls.
+pub(super) const TRIALS: u32 = 4;
 
 /// Why the host stopped a guest. Travels through Wasmtime as an error and is found again with `downcast`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -75,7 +86,9 @@ pub fn open_page_list() -> bool {
 /// The engine and its clock. Cheap to clone.
 #[derive(Clone)]
 pub struct Engine {
-    engine: wasmtime::Engine,
+    wasmtime: wasmtime::Engine,
+    calls: u32,
+    trials: Arc<Semaphore>,
 }
 
 impl Engine {
@@ -97,7 +110,7 @@ impl Engine {
             );
         }
         start_clock(&engine)?;
-        Ok(Self { engine })
+        Ok(Self::of(engine, settings.concurrent_calls))
     }
 
     /// An engine that compiles for those that [`Engine::new`] makes: of the same settings, without a pool and a clock. It
@@ -105,12 +118,36 @@ impl Engine {
     pub(crate) fn for_compiling() -> anyhow::Result<Self> {
         let engine = build(&hardened())
             .map_err(|error| anyhow!("configuring the Wasm compiler: {error:#}"))?;
-        Ok(Self { engine })
+        Ok(Self::of(engine, 0))
+    }
+
+    fn of(engine: wasmtime::Engine, calls: u32) -> Self {
+        Self {
+            wasmtime: engine,
+            calls,
+            trials: Arc::new(Semaphore::new(TRIALS as usize)),
+        }
+    }
+
+    /// How many of the host's permits a call of this component takes: at least one, and at most all. The pool has room
+    /// for whoever has them.
+    pub(crate) fn permits_for(&self, component: &Component) -> u32 {
+        let Some(needs) = component.resources_required() else {
+            return 1;
+        };
+        let memories = needs.num_memories.div_ceil(MEMORIES_PER_PERMIT);
+        let tables = needs.num_tables.div_ceil(TABLES_PER_PERMIT);
+        memories.max(tables).min(self.calls).max(1)
+    }
+
+    /// Waits for the place of a component that is tried before it serves; none only if the engine is at its end.
+    pub(crate) async fn trial(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.trials).acquire_owned().await.ok()
     }
 
     /// Wasmtime's engine, for linkers.
     pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {
-        &self.engine
+        &self.wasmtime
     }
 
     /// A store for one call: limiter on, all caps set, and the deadline of the first slice running.
@@ -121,7 +158,7 @@ impl Engine {
             clippy::disallowed_methods,
             reason = "this is the one place that makes stores"
         )]
-        let mut store = Store::new(&self.engine, state);
+        let mut store = Store::new(&self.wasmtime, state);
         store.limiter(|state| state.limiter());
         store.set_hostcall_fuel(MAX_LIFTED_BYTES);
         store.set_max_component_handles(MAX_HANDLES);
@@ -195,12 +232,17 @@ fn hardened() -> Config {
 /// The hardened configuration with instances from a pool, whose slots are reset instead of mapped anew.
 fn pooled(settings: &EngineSettings) -> Config {
     let calls = settings.concurrent_calls;
+    let places = calls.saturating_add(TRIALS);
+    // A call that takes all permits may need more than they stand for.
+    let of_calls = |per_permit: u32, most: u32| calls.saturating_mul(per_permit).max(most);
+    let of_trials = |most: u32| TRIALS.saturating_mul(most);
     let mut pool = PoolingAllocationConfig::new();
-    pool.total_component_instances(calls)
-        .total_stacks(calls)
-        .total_memories(calls.saturating_mul(4).max(MAX_MEMORIES))
-        .total_tables(calls.saturating_mul(8).max(MAX_TABLES))
-        .total_core_instances(calls.saturating_mul(40).max(MAX_CORE_INSTANCES))
+    pool.total_component_instances(places)
+        .total_stacks(places)
+        .total_memories(of_calls(MEMORIES_PER_PERMIT, MAX_MEMORIES) + of_trials(MAX_MEMORIES))
+        .total_tables(of_calls(TABLES_PER_PERMIT, MAX_TABLES) + of_trials(MAX_TABLES))
+        // Only counted: nothing is kept for them, and how many a component has is not told.
+        .total_core_instances(places.saturating_mul(MAX_CORE_INSTANCES))
         .max_core_instances_per_component(MAX_CORE_INSTANCES)
         .max_memories_per_component(MAX_MEMORIES)
         .max_tables_per_component(MAX_TABLES)
@@ -236,9 +278,77 @@ fn start_clock(engine: &wasmtime::Engine) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use wasmtime::component::Component;
-
     use super::*;
+    use crate::runtime::testing::store_for_nobody;
+
+    /// A component with so many memories and tables, each of a core instance of its own.
+    fn with_many(engine: &Engine, memories: usize, tables: usize) -> Component {
+        let modules = "(core module $m (memory 0)) (core module $t (table 1 funcref))";
+        let (memories, tables) = (
+            "(core instance (instantiate $m))".repeat(memories),
+            "(core instance (instantiate $t))".repeat(tables),
+        );
+        let text = format!("(component {modules} {memories} {tables})");
+        Component::from_binary(engine.wasmtime(), &wat::parse_str(text).unwrap()).unwrap()
+    }
+
+    fn with(concurrent_calls: u32) -> Engine {
+        Engine::new(&EngineSettings {
+            concurrent_calls,
+            ..EngineSettings::default()
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn what_takes_more_of_the_pool_takes_more_permits() {
+        let engine = with(16);
+        for (memories, tables, permits) in [
+            (0, 0, 1),
+            (1, 1, 1),
+            (4, 8, 1),
+            (5, 1, 2),
+            (1, 9, 2),
+            (20, 1, 5),
+            (1, 20, 3),
+        ] {
+            let component = with_many(&engine, memories, tables);
+            assert_eq!(
+                engine.permits_for(&component),
+                permits,
+                "{memories} memories, {tables} tables"
+            );
+        }
+        let small = with(3);
+        assert_eq!(small.permits_for(&with_many(&small, 20, 20)), 3);
+    }
+
+    #[tokio::test]
+    async fn whoever_has_the_permits_finds_room_and_so_do_those_that_are_tried() {
+        for calls in [1, 5, 16] {
+            let engine = with(calls);
+            let linker = wasmtime::component::Linker::new(engine.wasmtime());
+            let (heavy, light) = (with_many(&engine, 20, 20), with_many(&engine, 1, 1));
+            let mut held = Vec::new();
+            let mut start = async |component: &Component| {
+                let mut store = store_for_nobody(&engine);
+                let started = linker.instantiate_async(&mut store, component).await;
+                held.push(store);
+                started.map(drop).map_err(|error| format!("{error:#}"))
+            };
+            let mut permits = calls;
+            while let Some(left) = permits.checked_sub(engine.permits_for(&heavy)) {
+                assert_eq!(start(&heavy).await, Ok(()), "{permits} of {calls} left");
+                permits = left;
+            }
+            for _ in 0..permits {
+                assert_eq!(start(&light).await, Ok(()));
+            }
+            for _ in 0..TRIALS {
+                assert_eq!(start(&heavy).await, Ok(()), "tried beside {calls}");
+            }
+        }
+    }
 
     fn compile(text: &str) -> Result<(), String> {
         let engine = Engine::new(&EngineSettings {

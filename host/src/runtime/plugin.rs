@@ -87,6 +87,8 @@ pub struct Plugin {
     portal: portal::GuestIndices,
     lifecycle: Option<lifecycle::GuestIndices>,
     warnings: Vec<String>,
+    /// How many of the host's permits one call takes.
+    host_permits: u32,
     /// Of this version alone, so that the next one begins with a clean slate.
     quarantine: Arc<Quarantine>,
 }
@@ -102,7 +104,11 @@ impl Plugin {
         settings: &BTreeMap<String, String>,
     ) -> Result<Self, LoadError> {
         let fitting = Surface::of(component, engine.wasmtime()).fit(&contract::VERSION)?;
-        Self::link_fitting(linker, package, component, fitting, ceilings, settings)
+        let plugin = Self::link_fitting(linker, package, component, fitting, ceilings, settings)?;
+        Ok(Self {
+            host_permits: engine.permits_for(component),
+            ..plugin
+        })
     }
 
     /// Links a component that fits the contract of `linker`.
@@ -144,6 +150,7 @@ impl Plugin {
             lifecycle,
             warnings,
             package,
+            host_permits: 1,
             quarantine: Arc::default(),
         })
     }
@@ -175,6 +182,7 @@ impl Plugin {
             now,
         };
         let (state, outputs) = CallState::new(shape, None);
+        let _place = engine.trial().await;
         let mut store = engine.store(state);
         // It takes turns like a call of the app: a start that loops keeps nobody waiting.
         let place = turns.place(self.package.slug().clone(), None);
@@ -231,6 +239,10 @@ impl Plugin {
     /// What the operator should know, though it loads.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+
+    pub(crate) fn host_permits(&self) -> u32 {
+        self.host_permits
     }
 
     pub(crate) fn quarantine(&self) -> &Arc<Quarantine> {

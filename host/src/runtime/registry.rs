@@ -57,6 +57,7 @@ impl App {
         reason: Option<String>,
         admission: Arc<Admission>,
     ) -> Self {
+        admission.weigh(plugin.host_permits());
         Self {
             slug: plugin.package().slug().clone(),
             state: State::Serving(plugin),

@@ -217,6 +217,19 @@ pub(super) async fn outcome_of(handle: &str) -> (Result<GuestResponse, CallFailu
     world.call("GET").await
 }
 
+/// A store with a mebibyte of memory, whose imports trap.
+pub(super) fn store_for_nobody(engine: &Engine) -> wasmtime::Store<CallState> {
+    let slug = Slug::parse("kyc").unwrap();
+    let shape = host::CallShape {
+        meter: Arc::default(),
+        memory_bytes: limits::MIB,
+        cpu: Duration::from_secs(1),
+        log: guest_log::GuestLog::new(slug, None, "call".to_owned(), 1, 1, Arc::default()),
+        now: NOW,
+    };
+    engine.store(CallState::new(shape, None).0)
+}
+
 pub(super) fn session() -> GuestSession {
     GuestSession {
         id: "session".to_owned(),

@@ -259,30 +259,51 @@ async fn a_full_pool_is_told_as_busy() {
     let bytes = wat::parse_str(text).unwrap();
     let component = wasmtime::component::Component::from_binary(engine.wasmtime(), &bytes).unwrap();
     let linker = Linker::new(engine.wasmtime());
-    let store = || {
-        let slug = Slug::parse("kyc").unwrap();
-        let shape = host::CallShape {
-            meter: Arc::default(),
-            memory_bytes: 1024 * 1024,
-            cpu: Duration::from_secs(1),
-            log: guest_log::GuestLog::new(slug, None, "call".to_owned(), 1, 1, Arc::default()),
-            now: NOW,
-        };
-        engine.store(CallState::new(shape, None).0)
-    };
-    let mut first = store();
-    linker
-        .instantiate_async(&mut first, &component)
-        .await
-        .unwrap();
+    let store = || store_for_nobody(&engine);
+    let mut held = Vec::new();
+    // One call, and those that are tried beside it.
+    for _ in 0..=engine::TRIALS {
+        let mut store = store();
+        linker
+            .instantiate_async(&mut store, &component)
+            .await
+            .unwrap();
+        held.push(store);
+    }
     let full = linker.instantiate_async(store(), &component).await;
     let failed = guest::classified(&full.err().unwrap(), false);
     assert_eq!(
         (failed.failure.status(), failed.failure),
         (503, CallFailure::Busy)
     );
-    drop(first);
+    held.pop();
     assert!(linker.instantiate_async(store(), &component).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_version_is_loaded_while_every_permit_is_taken() {
+    let mut settings = endless();
+    settings.limits.running = 40;
+    let world = World::with(&[], settings).await;
+    world.load("", &guest("(loop $l (br $l))")).await;
+    let mut spinning = JoinSet::new();
+    for _ in 0..20 {
+        let (runtime, install) = (world.runtime.clone(), world.install.clone());
+        spinning.spawn(async move { runtime.handle(&install, session(), request("GET")).await });
+    }
+    until(|| {
+        let metrics = world
+            .runtime
+            .0
+            .engine
+            .wasmtime()
+            .pooling_allocator_metrics();
+        metrics.unwrap().component_instances() == 20
+    })
+    .await;
+    // Asserts that it serves.
+    world.load("", &guest("")).await;
+    spinning.shutdown().await;
 }
 
 #[tokio::test]
