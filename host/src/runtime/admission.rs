@@ -38,6 +38,8 @@ pub(crate) struct Admission {
 /// What one install runs and waits for.
 #[derive(Debug)]
 struct OfInstall {
+    /// Calls that run or wait, counted under the lock of the map.
+    calls: AtomicUsize,
     running: Arc<Semaphore>,
     waiting: AtomicUsize,
 }
@@ -63,11 +65,8 @@ impl Drop for InstallPermit {
     fn drop(&mut self) {
         drop(self.permit.take());
         let mut installs = self.admission.installs();
-        // The map and this: nobody else runs or waits for this install.
-        if installs
-            .get(&self.install)
-            .is_some_and(|share| Arc::strong_count(share) == 2)
-        {
+        // The last that runs or waits for this install, also where two end together.
+        if self.share.calls.fetch_sub(1, Relaxed) == 1 {
             installs.remove(&self.install);
         }
     }
@@ -195,14 +194,23 @@ impl Admission {
         self.installs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks for a portal call of an install. Past the running and the waiting it is refused at once.
-    pub(crate) fn portal(self: &Arc<Self>, install: &InstallId) -> Result<Asked, Busy> {
-        let share = Arc::clone(self.installs().entry(install.clone()).or_insert_with(|| {
+    /// What an install runs and waits for, with one call more.
+    fn share(&self, install: &InstallId) -> Arc<OfInstall> {
+        let mut installs = self.installs();
+        let share = installs.entry(install.clone()).or_insert_with(|| {
             Arc::new(OfInstall {
+                calls: AtomicUsize::new(0),
                 running: Arc::new(Semaphore::new(self.per_install)),
                 waiting: AtomicUsize::new(0),
             })
-        }));
+        });
+        share.calls.fetch_add(1, Relaxed);
+        Arc::clone(share)
+    }
+
+    /// Asks for a portal call of an install. Past the running and the waiting it is refused at once.
+    pub(crate) fn portal(self: &Arc<Self>, install: &InstallId) -> Result<Asked, Busy> {
+        let share = self.share(install);
         // Made before the wait, so that an abandoned wait cleans the map up too.
         let mut of_install = InstallPermit {
             admission: Arc::clone(self),
@@ -351,6 +359,23 @@ mod tests {
         assert_eq!(admission.installs().len(), 0);
         assert_eq!(admission.running.available_permits(), 2);
         assert_eq!(admission.host.available_permits(), 100);
+    }
+
+    #[tokio::test]
+    async fn two_calls_of_an_install_that_end_together_leave_nothing_behind() {
+        let admission = admission(4, 64);
+        let a = install("a");
+        let [first, second] = [
+            portal(&admission, &a, SHORT).await.unwrap(),
+            portal(&admission, &a, SHORT).await.unwrap(),
+        ];
+        // As one that has looked at the map and not let go of it yet.
+        let share = Arc::clone(&admission.installs()[&a]);
+        drop(first);
+        assert_eq!(admission.installs().len(), 1);
+        drop(second);
+        assert_eq!(admission.installs().len(), 0);
+        drop(share);
     }
 
     #[tokio::test]
