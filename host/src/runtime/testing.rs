@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use airlock_test_database::TestDatabase;
@@ -37,49 +36,12 @@ pub(super) fn lay(plugins: &Path, slug: &str, manifest: &str, component: &[u8]) 
     folder
 }
 
-/// A clock that the test moves, and that panics in host functions when it is told to.
-pub(super) struct TrappedClock {
-    manual: ManualClock,
-    armed: AtomicBool,
-}
-
-impl Default for TrappedClock {
-    fn default() -> Self {
-        Self {
-            manual: ManualClock::new(NOW),
-            armed: AtomicBool::new(false),
-        }
-    }
-}
-
-impl TrappedClock {
-    pub(super) fn advance(&self, duration: Duration) {
-        self.manual.advance(duration);
-    }
-
-    /// From now on, or no longer, it panics when it is asked on a thread of the guests.
-    pub(super) fn arm(&self, armed: bool) {
-        self.armed.store(armed, Ordering::SeqCst);
-    }
-}
-
-impl Clock for TrappedClock {
-    fn now(&self) -> UnixMillis {
-        let of_guests = std::thread::current().name() == Some("airlock-guest");
-        assert!(
-            !(of_guests && self.armed.load(Ordering::SeqCst)),
-            "a panic in a host function, as this test wants it"
-        );
-        self.manual.now()
-    }
-}
-
 /// A runtime over a database of its own, with one install of the app `kyc`.
 pub(super) struct World {
     pub(super) runtime: Runtime,
     pub(super) install: ActiveInstall,
     pub(super) plugins: PathBuf,
-    pub(super) clock: Arc<TrappedClock>,
+    pub(super) clock: Arc<ManualClock>,
     installs: Installs,
     _folder: tempfile::TempDir,
     _database: TestDatabase,
@@ -119,8 +81,8 @@ impl World {
         cloud: CloudSettings,
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let trapped = Arc::new(TrappedClock::default());
-        let clock: Arc<dyn Clock> = trapped.clone();
+        let manual = Arc::new(ManualClock::new(NOW));
+        let clock: Arc<dyn Clock> = manual.clone();
         let url = DatabaseUrl::parse(test.url()).unwrap();
         let database = Database::open(&url).await.unwrap();
         let roots = SecretList::parse('k', &SecretList::generate('k', 1)).unwrap();
@@ -150,7 +112,7 @@ impl World {
             runtime: Runtime::new(settings, services).unwrap(),
             install,
             plugins,
-            clock: trapped,
+            clock: manual,
             installs,
             _folder: folder,
             _database: test,

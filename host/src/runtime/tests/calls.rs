@@ -98,10 +98,10 @@ async fn s11_a_panic_in_a_host_function_ends_that_call_alone() {
     let world = World::new(&[]).await;
     world.load("", &SETS.component()).await;
     assert!(world.call("POST").await.0.is_ok());
-    world.clock.arm(true);
+    world.runtime.0.fail_point.arm(true);
     let panicked = world.call("POST").await.0;
     assert_eq!(panicked, Err(CallFailure::Trap));
-    world.clock.arm(false);
+    world.runtime.0.fail_point.arm(false);
     until(|| at_rest(&world)).await;
     assert!(world.call("POST").await.0.is_ok());
 }
