@@ -2,7 +2,7 @@
 //!
 //! CPU time is the thread's own clock while the call is polled, so waiting for Cloud or for a turn costs nothing and a
 //! busy machine is not billed to the guest. Asking for that clock is a call into the kernel that takes as long as some
-//! guests, so what lasts less than [`GRAIN`] is taken from the clock on the wall, which is never less. A guest can be
+//! guests, so what lasts less than a grain (250 µs) is taken from the clock on the wall, which is never less. A guest can be
 //! billed some grains too much in one poll, where the system stopped its thread just then, and never too little.
 
 use std::cell::Cell;
