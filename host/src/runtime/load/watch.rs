@@ -269,14 +269,18 @@ impl Watch {
         let Some(slug) = self.under_way.remove(&id) else {
             return;
         };
-        // A look that panicked has written its own line.
+        // A look that panicked has written its own line. What it saw counts as not seen, and is looked at again.
+        let panicked = looked.is_err();
+        if panicked {
+            self.runtime.seen().remove(&slug);
+        }
         let looked = looked.map_or(Looked::Done, |(_, looked)| looked);
         let passes = self.runtime.decisions().passing.contains(&slug);
         let app = self.apps.entry(slug.clone()).or_default();
         app.is_looked_at = false;
         app.waited = app.waited.filter(|_| passes);
         match looked {
-            Looked::Done if passes => app.wait_again(),
+            Looked::Done if passes || panicked => app.wait_again(),
             Looked::Done => {}
             Looked::Odd(odd) => {
                 app.retry = Some(odd.due());

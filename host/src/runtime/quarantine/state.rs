@@ -227,10 +227,10 @@ impl State {
             .is_some_and(|open| role.app() == Some(open.since));
         if opens_app {
             self.together = None;
-            let suspects = std::mem::take(&mut self.suspects);
-            if !suspects.contains(install) {
-                self.leave_alone(&suspects, now);
-            }
+            // Also where it is one of them that was answered: then the others are those that fail by themselves.
+            let mut suspects = std::mem::take(&mut self.suspects);
+            suspects.retain(|suspect| suspect != install);
+            self.leave_alone(&suspects, now);
         }
         self.suspects.retain(|suspect| suspect != install);
         if let Some(known) = self.installs.get_mut(install) {

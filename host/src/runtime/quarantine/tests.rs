@@ -252,6 +252,26 @@ fn those_that_fail_while_others_are_answered_shut_the_app_once() {
 }
 
 #[test]
+fn two_that_open_the_app_themselves_do_not_shut_it_again() {
+    let mut scene = Scene::new();
+    scene.shut("a");
+    assert_eq!(scene.shut("b"), Some(Change::AppShut));
+    for round in 0..20 {
+        scene.wait(30);
+        // They behave once, when it is time to ask, and fail again.
+        for name in ["a", "b"] {
+            scene.call(name, Health::Answered);
+        }
+        for name in ["a", "b"] {
+            while scene.waits(name).is_none() {
+                scene.call(name, TRAP);
+            }
+        }
+        assert_eq!(scene.waits("c"), None, "round {round}");
+    }
+}
+
+#[test]
 fn one_that_fails_alone_and_finds_out_for_the_app_does_not_keep_it_shut() {
     let mut scene = two_that_fail_alone();
     assert_eq!(
