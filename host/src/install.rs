@@ -19,7 +19,7 @@ pub mod receive;
 pub mod refusal;
 pub mod rotation;
 pub mod switches;
-mod task;
+pub(crate) mod task;
 pub mod tenant;
 
 pub use endpoints::{Address, EndpointKind, Endpoints, Older, Rotated};

@@ -1,9 +1,26 @@
-//! Changes that move both the database and what memory knows of it.
+//! What is done to its end, whoever asked for it.
+
+use tokio::runtime::Handle;
 
 use crate::store::StoreError;
 
-/// Runs a change in a task of its own and waits for it. Whoever asked may be gone at any moment, between the commit and
-/// what memory learns of it too; database and memory must not part.
+/// Runs work in a task of its own on the threads of `runtime`, to its end, whether or not anybody still waits. Its panic is
+/// that of whoever waits. None where the runtime ends, and memory with it.
+pub(crate) async fn done_on<T: Send + 'static>(
+    runtime: &Handle,
+    work: impl Future<Output = T> + Send + 'static,
+) -> Option<T> {
+    match runtime.spawn(work).await {
+        Ok(done) => Some(done),
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => None,
+        },
+    }
+}
+
+/// Runs a change that moves both the database and what memory knows of it. Whoever asked may be gone at any moment, between
+/// the commit and what memory learns of it too; database and memory must not part.
 pub(super) async fn to_its_end<T, E>(
     change: impl Future<Output = Result<T, E>> + Send + 'static,
 ) -> Result<T, E>
@@ -11,12 +28,6 @@ where
     T: Send + 'static,
     E: From<StoreError> + Send + 'static,
 {
-    match tokio::spawn(change).await {
-        Ok(done) => done,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // The runtime ends, and memory with it.
-            Err(_) => Err(StoreError::Late.into()),
-        },
-    }
+    let done = done_on(&Handle::current(), change).await;
+    done.unwrap_or_else(|| Err(StoreError::Late.into()))
 }

@@ -6,9 +6,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
+
 use super::Inner;
 use super::package::{ComponentFile, Package, PackageError};
 use super::plugin::Plugin;
+use crate::install::task::done_on;
 use crate::model::Slug;
 
 mod cache;
@@ -97,36 +100,35 @@ enum Found {
 /// Looks at one app now and takes over what is there, to the end: whoever asked may be gone at any moment, and what was
 /// looked at must be what is served.
 pub(super) async fn app(runtime: &Arc<Inner>, plugins: &Path, slug: &Slug) -> Change {
-    let change = unless_gone(runtime, plugins, slug, false).await;
+    let change = look_and(runtime, plugins, slug, publish).await;
     change.unwrap_or(Change::Unchanged)
 }
 
-/// As [`app`], but for an app whose package is gone: with `leaves`, that is left to others, and the answer is none.
-async fn unless_gone(
+/// As [`app`], but an app whose package is gone is left to others; the answer is none then.
+async fn unless_gone(runtime: &Arc<Inner>, plugins: &Path, slug: &Slug) -> Option<Change> {
+    let leave = |runtime: &Inner, slug: &Slug, found| {
+        let is_gone = matches!(found, Found::Nothing) && runtime.registry.find(slug).is_some();
+        (!is_gone).then(|| publish(runtime, slug, found))
+    };
+    let change = look_and(runtime, plugins, slug, leave).await;
+    change.unwrap_or(Some(Change::Unchanged))
+}
+
+/// Looks at one app in its turn and does something with what was found. None where the host ends meanwhile.
+async fn look_and<T: Send + 'static>(
     runtime: &Arc<Inner>,
     plugins: &Path,
     slug: &Slug,
-    leaves: bool,
-) -> Option<Change> {
-    let (runtime, path, slug) = (
-        Arc::clone(runtime),
-        plugins.join(slug.as_str()),
-        slug.clone(),
-    );
-    let looked = tokio::spawn(async move {
+    decide: fn(&Inner, &Slug, Found) -> T,
+) -> Option<T> {
+    let (runtime, path) = (Arc::clone(runtime), plugins.join(slug.as_str()));
+    let slug = slug.clone();
+    let looking = async move {
         let _turn = runtime.look_turns.take(&slug).await;
         let found = look(&runtime, &path, &slug, None, Patience::Waits).await;
-        if leaves && matches!(found, Found::Nothing) && runtime.registry.find(&slug).is_some() {
-            return None;
-        }
-        Some(publish(&runtime, &slug, found))
-    });
-    match looked.await.map_err(tokio::task::JoinError::try_into_panic) {
-        Ok(change) => change,
-        Err(Ok(panic)) => std::panic::resume_unwind(panic),
-        // The host ends.
-        Err(Err(_)) => Some(Change::Unchanged),
-    }
+        decide(&runtime, &slug, found)
+    };
+    done_on(&Handle::current(), looking).await
 }
 
 /// Reads a package, and compiles it if it is another one than what serves and than what was refused before. In the app's

@@ -10,6 +10,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::GuestStoreError;
+use crate::install::task::done_on;
 use crate::model::Slug;
 
 /// Writes of one app at a time: whoever else writes waits behind one of them.
@@ -50,18 +51,12 @@ impl Lanes {
         work: impl Future<Output = Result<T, GuestStoreError>> + Send + 'static,
     ) -> Result<T, GuestStoreError> {
         let place = self.place(app, lane).await?;
-        let working = self.host.spawn(async move {
+        let working = async move {
             let _place = place;
             work.await
-        });
-        match working.await {
-            Ok(done) => done,
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                // The host ends.
-                Err(_) => Err(GuestStoreError::Unavailable),
-            },
-        }
+        };
+        let done = done_on(&self.host, working).await;
+        done.unwrap_or(Err(GuestStoreError::Unavailable))
     }
 
     async fn place(&self, app: &Slug, lane: Lane) -> Result<OwnedSemaphorePermit, GuestStoreError> {

@@ -86,7 +86,7 @@ pub(in crate::runtime) async fn again(runtime: &Arc<Inner>, plugins: &Path) -> V
     let looked = side_by_side(slugs, |slug| {
         let (runtime, plugins) = (Arc::clone(runtime), plugins.to_owned());
         async move {
-            let change = unless_gone(&runtime, &plugins, &slug, true).await;
+            let change = unless_gone(&runtime, &plugins, &slug).await;
             (slug, change)
         }
     });
