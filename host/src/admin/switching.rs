@@ -17,10 +17,9 @@ type SlugPath = Result<Path<String>, PathRejection>;
 /// `apps reload`: looks at every package now.
 pub(super) async fn reload_all(State(parts): State<AdminParts>) -> Response {
     let changes = parts.runtime.reload_all().await;
-    for (slug, _) in &changes {
-        if let Err(error) = make_addresses(&parts, slug).await {
-            return error;
-        }
+    let slugs = changes.iter().map(|(slug, _)| slug);
+    if let Err(error) = make_addresses(&parts, slugs).await {
+        return error;
     }
     let reports = Reports::new(&parts);
     let lines = changes.iter();
@@ -41,18 +40,20 @@ pub(super) async fn reload(State(parts): State<AdminParts>, slug: SlugPath) -> R
     if change != Change::Removed && parts.runtime.registry().find(&slug).is_none() {
         return nothing_here().await;
     }
-    if let Err(error) = make_addresses(&parts, &slug).await {
+    if let Err(error) = make_addresses(&parts, [&slug]).await {
         return error;
     }
     Json(Reports::new(&parts).reloaded(&slug, change)).into_response()
 }
 
-/// An app that was dropped in a moment ago is shown with its addresses.
-async fn make_addresses(parts: &AdminParts, slug: &Slug) -> Result<(), Response> {
-    if parts.runtime.registry().find(slug).is_none() {
-        return Ok(());
-    }
-    let made = parts.endpoints.ensure(slug).await;
+/// Apps that were dropped in a moment ago are shown with their addresses.
+async fn make_addresses(
+    parts: &AdminParts,
+    slugs: impl IntoIterator<Item = &Slug>,
+) -> Result<(), Response> {
+    let is_there = |slug: &&Slug| parts.runtime.registry().find(slug).is_some();
+    let there: Vec<Slug> = slugs.into_iter().filter(is_there).cloned().collect();
+    let made = parts.endpoints.ensure_all(there).await;
     made.map_err(|error| unavailable(&error))
 }
 

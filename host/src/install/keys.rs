@@ -147,10 +147,8 @@ pub(super) async fn fits(
     }
     let marks = keyring.marks();
     for (number, mark) in key_numbers::list(connection).await? {
-        let mut others = marks
-            .iter()
-            .filter(|(id, own)| *id == number && *own != mark);
-        if others.next().is_some() {
+        let is_another = |(id, own): &(u32, Vec<u8>)| *id == number && *own != mark;
+        if marks.iter().any(is_another) {
             return Err(WrongKeys::Taken(number));
         }
     }

@@ -107,11 +107,7 @@ impl Installs {
 
     async fn exchange(&self, next: Keyring) -> Result<(), WrongKeys> {
         let database = self.database();
-        let fitting = async {
-            keys::fits(&mut *database.read().await?, &next).await?;
-            keys::take_number(database, &next).await
-        };
-        database.bounded(fitting).await?;
+        database.bounded(keys::take_number(database, &next)).await?;
         database.bounded(self.replace_keys(next)).await?;
         if let Err(error) = database.bounded(self.load()).await {
             warn!(
@@ -211,24 +207,25 @@ impl Installs {
             return Ok(None);
         }
         for other in neighbours(&mut connection, row).await? {
-            if other.status == Status::Active
-                && !gives_way(&other, proof)
-                && (proof == Proof::Forbidden || self.serves(&mut connection, &other).await?)
-            {
+            if self.stands(&mut connection, &other, proof).await? {
                 return Ok(Some(Tenant::new(other)));
             }
         }
         Ok(None)
     }
 
-    /// Whether an active install is still that of its app: it is not where its `app_id` was given to another one. A 403
-    /// displaces none of either kind.
-    async fn serves(
+    /// Whether a row is an active install that an attempt with this proof displaces only once its key is dead. One whose
+    /// `app_id` was given to another app serves nobody and gives way, but not to a 403.
+    async fn stands(
         &self,
         connection: &mut Connection,
-        active: &InstallRow,
+        row: &InstallRow,
+        proof: Proof,
     ) -> Result<bool, StoreError> {
-        self.belongs(connection, &active.slug, &active.app).await
+        if row.status != Status::Active || gives_way(row, proof) {
+            return Ok(false);
+        }
+        Ok(proof == Proof::Forbidden || self.belongs(connection, &row.slug, &row.app).await?)
     }
 
     /// Makes a proven attempt the install of its app and instance, in one transaction with everything that follows.
@@ -273,11 +270,7 @@ impl Installs {
             let is_dead = dead.is_some_and(|dead| {
                 dead.install_id() == &other.install && dead.attempt() == other.attempt
             });
-            if other.status == Status::Active
-                && !is_dead
-                && !gives_way(&other, proof)
-                && (proof == Proof::Forbidden || self.serves(&mut tx, &other).await?)
-            {
+            if !is_dead && self.stands(&mut tx, &other, proof).await? {
                 return Ok(Accepted::Occupied);
             }
             displaced.push(other);
@@ -342,8 +335,6 @@ impl Installs {
             now,
         )
         .await?;
-        // It may have been put off until now.
-        outbox::hasten(tx, &row.install, row.attempt, outbox::Kind::Installed, now).await?;
         audit::append(
             tx,
             "activated",

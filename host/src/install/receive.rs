@@ -276,18 +276,15 @@ impl Installs {
         };
         let known = installs::attempts_of(&mut tx, &event.install).await?;
         let ended = self.end_all(&mut tx, slug, &event, now).await?;
-        let is_here = |row: &&InstallRow| row.app == event.app && row.instance == event.instance;
-        if ended == 0
-            && known
-                .iter()
-                .filter(is_here)
-                .any(|row| is_living(row.status))
-        {
-            warn!(install.id = %event.install, app = %slug, alarm = true,
-                "Left {} as it is: its end came to the address of {slug}, and it belongs to another app here. \
-                 If that was given up, set its `app_id` in the configuration", event.install);
-        }
         if ended == 0 && !known.is_empty() {
+            let lives_elsewhere = |row: &InstallRow| {
+                is_living(row.status) && row.app == event.app && row.instance == event.instance
+            };
+            if known.iter().any(lives_elsewhere) {
+                warn!(install.id = %event.install, app = %slug, alarm = true,
+                    "Left {} as it is: its end came to the address of {slug}, and it belongs to another app here. \
+                     If that was given up, set its `app_id` in the configuration", event.install);
+            }
             // It ended before, or lives elsewhere: its own rows say so, and another tombstone would add nothing.
             return Ok(Receipt::Known);
         }

@@ -86,7 +86,6 @@ pub(crate) enum Asked {
 /// A portal call's place in the queue. Left also when the wait is abandoned.
 #[derive(Debug)]
 pub(crate) struct Waiting {
-    // In this order: the place is left before the permit, and looks at the install's counter.
     place: Place,
     of_install: InstallPermit,
 }

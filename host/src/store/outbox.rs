@@ -74,7 +74,7 @@ impl TryFrom<Row> for Work {
     }
 }
 
-/// Adds work; the same work is added once.
+/// Adds work; the same work is added once. Where it waits for longer already, it is due at that time now.
 pub async fn add(
     connection: &mut Connection,
     install: &InstallId,
@@ -85,7 +85,9 @@ pub async fn add(
 ) -> Result<(), StoreError> {
     sqlx::query(
         "insert into outbox (installed_app_id, attempt, kind, run_id, state, next_at, created_at)
-         values ($1, $2, $3, $4, 'waiting', $5, $6) on conflict do nothing",
+         values ($1, $2, $3, $4, 'waiting', $5, $6)
+         on conflict (installed_app_id, kind, attempt) do update set next_at = excluded.next_at
+         where outbox.state = 'waiting' and outbox.next_at > excluded.next_at",
     )
     .bind(install.as_str())
     .bind(attempt)
@@ -259,27 +261,6 @@ pub async fn retry(
     .bind(host)
     .bind(next.get())
     .bind(reason)
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// Makes work due now that waits and that nobody is doing.
-pub async fn hasten(
-    connection: &mut Connection,
-    install: &InstallId,
-    attempt: i64,
-    kind: Kind,
-    now: UnixMillis,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "update outbox set next_at = $4 where installed_app_id = $1 and attempt = $2 and kind = $3
-             and state = 'waiting' and next_at > $4",
-    )
-    .bind(install.as_str())
-    .bind(attempt)
-    .bind(kind.as_str())
-    .bind(now.get())
     .execute(connection)
     .await?;
     Ok(())
