@@ -43,6 +43,28 @@ fn other(install: &Installed, name: &str) -> TestInstall {
     TestInstall::new(name).app(&install.app_id)
 }
 
+/// A quarter of an hour passes, and an event makes the host look at what is due.
+async fn later(host: &TestHost, install: &Installed) {
+    host.clock.advance(Duration::from_mins(15));
+    let event = other(install, "other").uninstall();
+    host.cloud("hooks").await.event(&event).await.expect(200);
+}
+
+/// Asks the guest to listen, which is told of its install then.
+async fn hears(host: &TestHost, install: &Installed) {
+    let portal = host.open(install).await;
+    portal
+        .post("listen", &serde_json::json!({}))
+        .await
+        .expect(204);
+    poll::until("it has heard", async || {
+        later(host, install).await;
+        let heard = host.open(install).await.get("heard").await.expect(200);
+        (heard.json() == true).then_some(())
+    })
+    .await;
+}
+
 async fn database(host: &TestHost) -> Database {
     let url = DatabaseUrl::parse(host.database_url()).unwrap();
     Database::open(&url).await.unwrap()
@@ -83,31 +105,14 @@ async fn a_guest_hears_of_its_install_also_when_the_key_was_refused_in_between()
     portal.get("cloud").await;
     host.until_status(id, "revoked").await;
     let (_, before) = owed(&database, id).await.expect("it is owed");
-    // Any event makes the host look at what is due.
-    let cloud = host.cloud("hooks").await;
-    let later = async || {
-        host.clock.advance(Duration::from_mins(15));
-        let event = other(&install, "other").uninstall();
-        cloud.event(&event).await.expect(200);
-    };
     poll::until("it was due again, and is still owed", async || {
-        later().await;
+        later(&host, &install).await;
         let (_, now) = owed(&database, id).await.expect("it is owed");
         (now > before).then_some(())
     })
     .await;
     assert!(host.sim.restore_key(&install.api_key));
-    let again = host.open(&install).await;
-    again
-        .post("listen", &serde_json::json!({}))
-        .await
-        .expect(204);
-    poll::until("it has heard", async || {
-        later().await;
-        let heard = host.open(&install).await.get("heard").await.expect(200);
-        (heard.json() == true).then_some(())
-    })
-    .await;
+    hears(&host, &install).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -126,28 +131,12 @@ async fn a_guest_hears_of_its_install_also_when_the_key_did_not_open_in_between(
     };
     // As a host finds it whose master key is missing.
     set("key_unreadable").await;
-    let cloud = host.cloud("hooks").await;
-    let later = async || {
-        host.clock.advance(Duration::from_mins(15));
-        let event = other(&install, "other").uninstall();
-        cloud.event(&event).await.expect(200);
-    };
     poll::until("it was due again twice, and is still owed", async || {
-        later().await;
+        later(&host, &install).await;
         let (_, now) = owed(&database, id).await.expect("it is owed");
         (now > before + 20 * 60 * 1000).then_some(())
     })
     .await;
     set("active").await;
-    let again = host.open(&install).await;
-    again
-        .post("listen", &serde_json::json!({}))
-        .await
-        .expect(204);
-    poll::until("it has heard", async || {
-        later().await;
-        let heard = host.open(&install).await.get("heard").await.expect(200);
-        (heard.json() == true).then_some(())
-    })
-    .await;
+    hears(&host, &install).await;
 }

@@ -103,6 +103,27 @@ fn only_the_token_matches_and_it_is_never_printed() {
     assert!(AdminToken::new("short").is_none());
 }
 
+#[tokio::test]
+async fn while_apps_of_the_start_wait_for_the_compiler_the_host_is_not_ready() {
+    let (database, plugins) = (TestDatabase::sqlite(), tempfile::tempdir().unwrap());
+    let parts = parts(&database).await;
+    let package = plugins.path().join("kyc");
+    std::fs::create_dir_all(package.join("ui")).unwrap();
+    for (name, bytes) in [
+        ("app.toml", b"name = \"A\"\nversion = \"1.0.0\"".to_vec()),
+        ("app.wasm", airlock_test_guests::guest("")),
+        ("ui/index.html", b"<p>".to_vec()),
+    ] {
+        std::fs::write(package.join(name), bytes).unwrap();
+    }
+    parts.runtime.load_cached(plugins.path()).await;
+    let (status, body) = ask(&parts, "/ready", None).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(body.contains("compiled for the first time: 1"), "{body}");
+    parts.runtime.load_folder(plugins.path()).await;
+    assert_eq!(ask(&parts, "/ready", None).await.0, StatusCode::OK);
+}
+
 async fn health_and_readiness_stand_open_and_the_rest_wants_the_token(database: TestDatabase) {
     let mut parts = parts(&database).await;
     assert_eq!(

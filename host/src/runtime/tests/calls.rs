@@ -280,6 +280,33 @@ async fn a_full_pool_is_told_as_busy() {
     assert!(linker.instantiate_async(store(), &component).await.is_ok());
 }
 
+/// The permits that one call of `kyc` holds while it spins.
+async fn permits_of_a_call(world: &World) -> usize {
+    let (runtime, install) = (world.runtime.clone(), world.install.clone());
+    let mut spinning = JoinSet::new();
+    spinning.spawn(async move { runtime.handle(&install, session(), request("GET")).await });
+    until(|| !at_rest(world)).await;
+    let taken = 20 - world.runtime.0.running.available_permits();
+    spinning.shutdown().await;
+    until(|| at_rest(world)).await;
+    taken
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_call_takes_as_many_permits_as_the_version_that_serves_needs() {
+    let world = World::with(&[], endless()).await;
+    let spins = "(loop $l (br $l))";
+    let heavy = Guest {
+        fields: &"(table 1 funcref)".repeat(17),
+        handle: spins,
+        ..Guest::default()
+    };
+    world.load("", &heavy.component()).await;
+    assert_eq!(permits_of_a_call(&world).await, 3);
+    world.load("", &guest(spins)).await;
+    assert_eq!(permits_of_a_call(&world).await, 1);
+}
+
 #[tokio::test]
 async fn a_version_is_loaded_while_every_permit_is_taken() {
     let mut settings = endless();
