@@ -4,18 +4,22 @@ use tokio::runtime::Handle;
 
 use crate::store::StoreError;
 
-/// Runs work in a task of its own on the threads of `runtime`, to its end, whether or not anybody still waits. Its panic is
-/// that of whoever waits. None where the runtime ends, and memory with it.
-pub(crate) async fn done_on<T: Send + 'static>(
+/// Begins work in a task of its own on the threads of `runtime`. It is done to its end, whether or not anybody still waits,
+/// and its panic is that of whoever does. None where the runtime ends, and memory with it.
+pub(crate) fn done_on<T: Send + 'static>(
     runtime: &Handle,
     work: impl Future<Output = T> + Send + 'static,
-) -> Option<T> {
-    match runtime.spawn(work).await {
-        Ok(done) => Some(done),
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => None,
-        },
+) -> impl Future<Output = Option<T>> + Send {
+    // At once, so that whoever waits does not carry the work.
+    let working = runtime.spawn(work);
+    async {
+        match working.await {
+            Ok(done) => Some(done),
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => None,
+            },
+        }
     }
 }
 
