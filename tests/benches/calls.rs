@@ -2,8 +2,8 @@
 //!
 //! Both hosts run a like guest in Rust (JSON in, JSON out), a fresh instance for each request, on the same cores and in
 //! turns: `guests/probes/tally` through this host's contract, `guests/probes/peer` behind `wasi:http`. The client is the
-//! same for both and runs beside them. Then one call in one thread: permits, store, limits, instantiation, the guest's
-//! work, checks, and the end of the store.
+//! same for both and runs beside them. As a third the probe `tally` with no host around it, which tells what checks cost.
+//! Then one call in one thread: permits, store, limits, instantiation, the guest's work, checks, and the end of the store.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -22,6 +22,7 @@
 mod it {
     pub(crate) mod support;
 }
+mod bare;
 mod load;
 mod one_thread;
 mod peer;
@@ -31,6 +32,7 @@ use std::time::Duration;
 use airlock_cloud_sim::{CloudSim, Options};
 use airlock_tests::measure::{heading, line, ratio, seconds, shown};
 
+use bare::Bare;
 use it::support::{Place, Portal};
 use load::{Line, Load, Target, closed};
 use peer::Peer;
@@ -43,23 +45,68 @@ const BODY: &str = r#"{"transactions": [
 /// What both answer.
 const ANSWER: &[u8] =
     br#"{"count":5,"largest":"ref_0004","sums":{"EUR":51,"GHS":9900,"NGN":730000,"USD":129250}}"#;
-/// Turns of each kind of load.
-const TURNS: usize = 4;
+/// Turns of each kind of load. What else the machine does comes and goes, so that many short ones tell more.
+const TURNS: usize = 8;
 /// Connections, and how many times the peer's requests a second are asked for.
 const GOALS: [(usize, f64); 2] = [(32, 4.0), (1, 1.5)];
+/// Before what is counted.
+const WARM: Duration = Duration::from_millis(500);
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() {
+fn main() {
+    bare::serve_if_asked();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(measure());
+}
+
+/// One of those that are asked, and what came of it.
+struct Side {
+    name: String,
+    process: u32,
+    target: Target,
+    load: Load,
+    cpu: Duration,
+}
+
+impl Side {
+    fn new(name: &str, process: u32, target: Target) -> Self {
+        Self {
+            name: name.to_owned(),
+            process,
+            target,
+            load: Load::default(),
+            cpu: Duration::ZERO,
+        }
+    }
+
+    async fn run(&mut self, connections: usize, length: Duration) {
+        let before = cpu_time(self.process);
+        let load = closed(&self.target, connections, length).await;
+        self.cpu += cpu_time(self.process).saturating_sub(before);
+        self.load.then(load);
+    }
+
+    fn print(&self) {
+        let name = format!("{}: {:.0} requests/s", self.name, self.load.rate());
+        line(&name, &self.load.times);
+        let requests = u32::try_from(self.load.times.count().max(1)).unwrap();
+        println!(
+            "  processor time of a request {}, {} errors",
+            shown(self.cpu / requests),
+            self.load.errors
+        );
+    }
+}
+
+async fn measure() {
     heading("calls: portal calls beside wasmtime serve");
-    let length = seconds(4);
-    let peer = Peer::start().await;
-    let theirs = Target::new(
-        &peer.address,
-        "POST",
-        "/tally",
-        &[("Content-Type", "application/json")],
-        BODY,
-    );
+    let length = seconds(2);
+    let json = [("Content-Type", "application/json")];
+    let (peer, bare) = (Peer::start().await, Bare::start().await);
+    let theirs = Target::new(&peer.address, "POST", "/tally", &json, BODY);
+    let without = Target::new(&bare.address, "POST", "/tally", &json, BODY);
     let sim = CloudSim::start(Options::default()).await.unwrap();
     let place = Place::new(&sim.api_url()).package("probes/tally");
     let host = place.serve().await;
@@ -73,44 +120,37 @@ async fn main() {
         "POST",
         &portal.api("tally"),
         &[
-            ("Content-Type", "application/json"),
+            json[0],
             ("Sec-Fetch-Site", "same-origin"),
             ("Cookie", &portal.cookie),
         ],
         BODY,
     );
-    for target in [&ours, &theirs] {
+    for target in [&ours, &theirs, &without] {
         let mut line = Line::open(target).await.unwrap();
         assert_eq!(line.ask(target).await.unwrap(), 200);
         assert_eq!(line.body(), ANSWER);
     }
-
+    let version = format!("wasmtime serve {}", peer::version());
     for (connections, goal) in GOALS {
-        let warm = Duration::from_millis(500);
-        for target in [&ours, &theirs] {
-            closed(target, connections, warm).await;
+        let mut sides = [
+            Side::new("airlock", host.id(), ours.clone()),
+            Side::new(&version, peer.id(), theirs.clone()),
+            Side::new("no host around it", bare.id(), without.clone()),
+        ];
+        for side in &sides {
+            closed(&side.target, connections, WARM).await;
         }
-        let (mut our, mut their) = (Load::default(), Load::default());
-        let before = [host.id(), peer.id()].map(cpu_time);
         for _ in 0..TURNS {
-            our.then(closed(&ours, connections, length).await);
-            their.then(closed(&theirs, connections, length).await);
+            for side in &mut sides {
+                side.run(connections, length).await;
+            }
         }
-        let after = [host.id(), peer.id()].map(cpu_time);
-        report(connections, goal, &our, &their);
-        println!(
-            "processor time of a request: {} of ours, {} of the peer's",
-            shown(after[0].saturating_sub(before[0]) / count(&our)),
-            shown(after[1].saturating_sub(before[1]) / count(&their))
-        );
+        report(connections, goal, &sides);
     }
     assert!(host.stop().success());
-    drop(peer);
+    drop((peer, bare));
     one_thread::measure().await;
-}
-
-fn count(load: &Load) -> u32 {
-    u32::try_from(load.times.count().max(1)).unwrap()
 }
 
 /// Processor time of a process so far. What else the machine does changes it less than the requests a second.
@@ -123,28 +163,25 @@ fn cpu_time(process: u32) -> Duration {
 }
 
 /// Prints what came of one kind of load.
-fn report(connections: usize, goal: f64, our: &Load, their: &Load) {
+fn report(connections: usize, goal: f64, sides: &[Side; 3]) {
     println!("\n{connections} connections");
-    line(
-        &format!("airlock: {:.0} requests/s", our.rate()),
-        &our.times,
-    );
-    let name = format!(
-        "wasmtime serve {}: {:.0} requests/s",
-        peer::version(),
-        their.rate()
-    );
-    line(&name, &their.times);
-    println!(
-        "errors: {} of ours, {} of the peer's",
-        our.errors, their.errors
-    );
-    let times = our.rate() / their.rate();
-    let met = times >= goal && our.errors == 0 && their.errors == 0;
+    sides.iter().for_each(Side::print);
+    let [ours, theirs, without] = sides.each_ref().map(|side| &side.load);
+    let times = ours.rate() / theirs.rate();
+    let errors = ours.errors + theirs.errors + without.errors;
     println!(
         "→ {times:.2} times the peer's requests/s, p50 x {:.2}, p99 x {:.2}; asked for: {goal} times, no errors: {}",
-        ratio(&our.times, &their.times, 50.0),
-        ratio(&our.times, &their.times, 99.0),
-        if met { "met" } else { "MISSED" }
+        ratio(&ours.times, &theirs.times, 50.0),
+        ratio(&ours.times, &theirs.times, 99.0),
+        if times >= goal && errors == 0 {
+            "met"
+        } else {
+            "MISSED"
+        }
+    );
+    println!(
+        "  without a host it is {:.2} times the peer's; this host reaches {:.0} % of that",
+        without.rate() / theirs.rate(),
+        100.0 * ours.rate() / without.rate()
     );
 }

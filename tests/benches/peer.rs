@@ -145,7 +145,7 @@ fn run(mut command: Command, what: &str) {
 }
 
 /// An address that is free at the moment.
-fn free_address() -> String {
+pub(crate) fn free_address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("an address").to_string()
 }
