@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use wasmtime::ResourceLimiter;
 use wasmtime::component::{Linker, ResourceTable};
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{WasiCtxView, WasiView};
 
 use super::engine::{Engine, Stop};
 use super::guest_log::{GuestLog, GuestOutput, Level};
@@ -39,6 +39,7 @@ mod log;
 mod store;
 mod wasi;
 
+use wasi::CallWasi;
 pub(crate) use wasi::INTERFACES as WASI_INTERFACES;
 
 #[cfg(test)]
@@ -66,7 +67,7 @@ pub(crate) struct CallState {
     meter: Arc<CallMeter>,
     limiter: StoreLimiter,
     cpu_budget: Duration,
-    wasi: WasiCtx,
+    wasi: CallWasi,
     resources: ResourceTable,
     log: GuestLog,
     binding: Option<Binding>,
@@ -113,23 +114,14 @@ impl CallState {
     pub(crate) fn new(shape: CallShape, binding: Option<Binding>) -> (Self, [GuestOutput; 2]) {
         let stdout = GuestOutput::new(shape.log.clone(), Level::Info);
         let stderr = GuestOutput::new(shape.log.clone(), Level::Warn);
-        let mut wasi = WasiCtx::builder();
-        wasi.stdout(stdout.clone())
-            .stderr(stderr.clone())
-            .max_random_size(MAX_RANDOM_BYTES)
-            .wall_clock(wasi::FrozenClock::new(shape.now))
-            .monotonic_clock(wasi::CoarseClock::start())
-            // The interfaces are not linked; refused here too.
-            .allow_tcp(false)
-            .allow_udp(false)
-            .allow_ip_name_lookup(false);
+        let wasi = CallWasi::new(stdout.clone(), stderr.clone(), shape.now);
         let mut resources = ResourceTable::new();
         resources.set_max_capacity(MAX_RESOURCES);
         let state = Self {
             limiter: StoreLimiter::new(Arc::clone(&shape.meter), shape.memory_bytes),
             meter: shape.meter,
             cpu_budget: shape.cpu,
-            wasi: wasi.build(),
+            wasi,
             resources,
             log: shape.log,
             binding,
@@ -162,7 +154,7 @@ impl WasiView for CallState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         self.meter.count_host_call();
         WasiCtxView {
-            ctx: &mut self.wasi,
+            ctx: self.wasi.get(),
             table: &mut self.resources,
         }
     }

@@ -9,10 +9,11 @@ use wasmtime_wasi::cli::{WasiCli, WasiCliView as _};
 use wasmtime_wasi::clocks::{HostMonotonicClock, HostWallClock, WasiClocks, WasiClocksView as _};
 use wasmtime_wasi::p2::bindings::{cli, clocks, random};
 use wasmtime_wasi::random::{WasiRandom, WasiRandomView as _};
-use wasmtime_wasi::{WasiView as _, p2};
+use wasmtime_wasi::{WasiCtx, WasiView as _, p2};
 
-use super::CallState;
+use super::{CallState, MAX_RANDOM_BYTES};
 use crate::model::UnixMillis;
+use crate::runtime::guest_log::GuestOutput;
 
 /// The interfaces that [`add_to_linker`] links, in any patch of version 0.2.
 pub(crate) const INTERFACES: [&str; 18] = [
@@ -59,6 +60,7 @@ impl HostWallClock for FrozenClock {
 }
 
 /// Whole milliseconds since the call began.
+#[derive(Clone, Copy)]
 pub(super) struct CoarseClock(Instant);
 
 impl CoarseClock {
@@ -75,6 +77,44 @@ impl HostMonotonicClock for CoarseClock {
     fn now(&self) -> u64 {
         let millis = u64::try_from(self.0.elapsed().as_millis()).unwrap_or(u64::MAX);
         millis.saturating_mul(1_000_000)
+    }
+}
+
+/// WASI of one call, made when the guest first asks for it: standard libraries import it, and most calls never do.
+pub(super) struct CallWasi {
+    stdout: GuestOutput,
+    stderr: GuestOutput,
+    now: UnixMillis,
+    begun: CoarseClock,
+    made: Option<WasiCtx>,
+}
+
+impl CallWasi {
+    /// With a clock on the wall that shows `now`, and another that begins here.
+    pub(super) fn new(stdout: GuestOutput, stderr: GuestOutput, now: UnixMillis) -> Self {
+        Self {
+            stdout,
+            stderr,
+            now,
+            begun: CoarseClock::start(),
+            made: None,
+        }
+    }
+
+    pub(super) fn get(&mut self) -> &mut WasiCtx {
+        self.made.get_or_insert_with(|| {
+            WasiCtx::builder()
+                .stdout(self.stdout.clone())
+                .stderr(self.stderr.clone())
+                .max_random_size(MAX_RANDOM_BYTES)
+                .wall_clock(FrozenClock::new(self.now))
+                .monotonic_clock(self.begun)
+                // The interfaces are not linked; refused here too.
+                .allow_tcp(false)
+                .allow_udp(false)
+                .allow_ip_name_lookup(false)
+                .build()
+        })
     }
 }
 
