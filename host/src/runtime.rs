@@ -13,6 +13,7 @@
 //! | [`registry`], `retired` | the apps and what they serve, and pages of versions before |
 //! | `load` | from a folder in `plugins/` to an app, while serving |
 //! | [`engine`], [`limits`], [`meter`], `turns` | what a call may use, what it used, and when it runs |
+//! | `threads`, `awake` | where it runs |
 //! | `quarantine` | what keeps failing is not called for a while |
 //! | `guest`, `host` | one call, and what its imports do |
 //!
@@ -33,6 +34,7 @@ use crate::install::{ActiveInstall, GuestStore, Tenant};
 use crate::model::{Clock, Slug};
 
 mod admission;
+mod awake;
 mod call;
 mod check;
 pub mod engine;
@@ -58,6 +60,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use awake::before_front_door_sleeps;
 pub use check::{
     Inspection, LimitLine, NeverGiven, ScopeLine, ScopeStatus, Subject, SubjectKind, check_package,
     inspect,

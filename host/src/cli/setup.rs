@@ -8,11 +8,13 @@ use tracing::{error, info};
 
 use super::secrets;
 use crate::app::KeyReload;
+use crate::runtime::before_front_door_sleeps;
 
 /// Runs a command to its end.
 pub(super) fn block_on(command: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(front_threads())
+        .on_thread_park(before_front_door_sleeps)
         .enable_all()
         .build()
         .context("starting the asynchronous runtime")?;

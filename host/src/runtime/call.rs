@@ -10,6 +10,7 @@ use tracing::{error, info, warn};
 
 use super::Inner;
 use super::admission::{Asked, Busy, Permit};
+use super::awake::{self, UnderWay};
 use super::guest::{self, Answer, Ask, CallFailure, Failed, HookOutcome};
 use super::guest_log::GuestLog;
 use super::host::Binding;
@@ -59,6 +60,7 @@ pub(super) async fn run(runtime: &Arc<Inner>, tenant: &Tenant, ask: Ask) -> Ende
     // waits there for its permit, so that who has one to give wakes a neighbor on its own thread.
     // Boxed, since the runtime copies what it is given more than once.
     let call = Box::pin(call.run(asked, place));
+    let _under_way = UnderWay::begin();
     let task = AbortOnDropHandle::new(runtime.threads.handle().spawn(call));
     task.await
         .unwrap_or_else(|_| (Err(CallFailure::Trap), CallReport::default()))
@@ -131,6 +133,7 @@ impl Call {
         let ended = AssertUnwindSafe(self.call(ask, place)).catch_unwind().await;
         let ended = ended.unwrap_or_else(|_| (Err(CallFailure::Trap), CallReport::default()));
         drop(permit);
+        awake::call_ended();
         let now = self.runtime.services.clock.now();
         if let Some(change) = pass.end(Health::of(&ended.0), now) {
             tell(&self.tenant, change);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
+use super::awake;
 use super::turns::Turns;
 
 /// Polls after which a thread looks at its sockets and timers. A poll may last a whole slice, so the usual 61 would keep
@@ -35,6 +36,7 @@ impl GuestThreads {
             .worker_threads(count)
             .thread_name("airlock-guest")
             .event_interval(POLLS_BETWEEN_EVENTS)
+            .on_thread_park(awake::before_guests_sleep)
             .enable_all()
             .build()?;
         Ok(Self {
