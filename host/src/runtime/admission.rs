@@ -6,7 +6,7 @@
 //! their callers are few and queue in the database.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -24,8 +24,6 @@ pub(crate) struct Busy;
 #[derive(Debug)]
 pub(crate) struct Admission {
     host: Arc<Semaphore>,
-    /// How many of those one call takes: more where it takes more of the pool.
-    host_permits: AtomicU32,
     running: Arc<Semaphore>,
     background: Arc<Semaphore>,
     waiting: AtomicUsize,
@@ -79,8 +77,8 @@ pub(crate) enum Asked {
     Admitted(Permit),
     /// It stands in the queue of its app.
     Waiting(Waiting),
-    /// It waits behind other background calls.
-    Background(Arc<Admission>),
+    /// It waits behind other background calls, for so many of the host's permits.
+    Background(Arc<Admission>, u32),
 }
 
 /// A portal call's place in the queue. Left also when the wait is abandoned.
@@ -88,6 +86,7 @@ pub(crate) enum Asked {
 pub(crate) struct Waiting {
     place: Place,
     of_install: InstallPermit,
+    host_permits: u32,
 }
 
 /// Counts in the queue of an app and of an install of it.
@@ -128,8 +127,8 @@ impl Asked {
         let acquired = match self {
             Self::Admitted(permit) => return Ok(permit),
             Self::Waiting(waiting) => tokio::time::timeout(patience, waiting.permit()).await,
-            Self::Background(admission) => {
-                tokio::time::timeout(patience, admission.background()).await
+            Self::Background(admission, host_permits) => {
+                tokio::time::timeout(patience, admission.background(host_permits)).await
             }
         };
         acquired.ok().flatten().ok_or(Busy)
@@ -141,6 +140,7 @@ impl Waiting {
         let Self {
             place,
             mut of_install,
+            host_permits,
         } = self;
         if of_install.permit.is_none() {
             let running = Arc::clone(&of_install.share.running);
@@ -148,8 +148,7 @@ impl Waiting {
         }
         let app = Arc::clone(&place.admission.running).acquire_owned();
         let app = app.await.ok()?;
-        let permits = place.admission.host_permits();
-        let host = Arc::clone(&place.admission.host).acquire_many_owned(permits);
+        let host = Arc::clone(&place.admission.host).acquire_many_owned(host_permits);
         Some(Permit {
             _host: host.await.ok()?,
             _app: app,
@@ -163,7 +162,6 @@ impl Admission {
     pub(crate) fn new(host: Arc<Semaphore>, limits: &Limits) -> Self {
         Self {
             host,
-            host_permits: AtomicU32::new(1),
             running: Arc::new(Semaphore::new(limits.running.max(1))),
             background: Arc::new(Semaphore::new(limits.background_running.max(1))),
             waiting: AtomicUsize::new(0),
@@ -172,16 +170,6 @@ impl Admission {
             installs: Mutex::default(),
             log: Arc::default(),
         }
-    }
-
-    /// From now on each call takes so many of the host's permits. For the version that serves; what waits at that moment
-    /// goes by it too.
-    pub(crate) fn weigh(&self, host_permits: u32) {
-        self.host_permits.store(host_permits, Relaxed);
-    }
-
-    fn host_permits(&self) -> u32 {
-        self.host_permits.load(Relaxed)
     }
 
     /// What the app may log, all its calls together.
@@ -207,8 +195,13 @@ impl Admission {
         Arc::clone(share)
     }
 
-    /// Asks for a portal call of an install. Past the running and the waiting it is refused at once.
-    pub(crate) fn portal(self: &Arc<Self>, install: &InstallId) -> Result<Asked, Busy> {
+    /// Asks for a portal call of an install, which takes so many of the host's permits: more where its version takes more
+    /// of the pool. Past the running and the waiting it is refused at once.
+    pub(crate) fn portal(
+        self: &Arc<Self>,
+        install: &InstallId,
+        host_permits: u32,
+    ) -> Result<Asked, Busy> {
         let share = self.share(install);
         // Made before the wait, so that an abandoned wait cleans the map up too.
         let mut of_install = InstallPermit {
@@ -221,7 +214,7 @@ impl Admission {
             of_install.permit = Some(permit);
             if let (Ok(app), Ok(host)) = (
                 Arc::clone(&self.running).try_acquire_owned(),
-                Arc::clone(&self.host).try_acquire_many_owned(self.host_permits()),
+                Arc::clone(&self.host).try_acquire_many_owned(host_permits),
             ) {
                 return Ok(Asked::Admitted(Permit {
                     _host: host,
@@ -231,17 +224,21 @@ impl Admission {
             }
         }
         let place = Place::take(self, &of_install.share)?;
-        Ok(Asked::Waiting(Waiting { place, of_install }))
+        Ok(Asked::Waiting(Waiting {
+            place,
+            of_install,
+            host_permits,
+        }))
     }
 
-    /// Asks for a background call.
-    pub(crate) fn ask_background(self: &Arc<Self>) -> Asked {
-        Asked::Background(Arc::clone(self))
+    /// Asks for a background call, which takes so many of the host's permits.
+    pub(crate) fn ask_background(self: &Arc<Self>, host_permits: u32) -> Asked {
+        Asked::Background(Arc::clone(self), host_permits)
     }
 
-    async fn background(&self) -> Option<Permit> {
+    async fn background(&self, host_permits: u32) -> Option<Permit> {
         let app = Arc::clone(&self.background).acquire_owned().await.ok()?;
-        let host = Arc::clone(&self.host).acquire_many_owned(self.host_permits());
+        let host = Arc::clone(&self.host).acquire_many_owned(host_permits);
         let host = host.await.ok()?;
         Some(Permit {
             _host: host,
@@ -275,7 +272,7 @@ mod tests {
         install: &InstallId,
         patience: Duration,
     ) -> Result<Permit, Busy> {
-        admission.portal(install)?.permit(patience).await
+        admission.portal(install, 1)?.permit(patience).await
     }
 
     #[tokio::test]
@@ -391,15 +388,17 @@ mod tests {
         let host = Arc::new(Semaphore::new(6));
         let app = || Arc::new(Admission::new(Arc::clone(&host), &Limits::default()));
         let (heavy, light) = (app(), app());
-        heavy.weigh(5);
-        let held = portal(&heavy, &install("a"), SHORT).await.unwrap();
+        let asked = heavy.portal(&install("a"), 5).unwrap();
+        let held = asked.permit(SHORT).await.unwrap();
         assert_eq!(host.available_permits(), 1);
-        assert!(portal(&heavy, &install("b"), SHORT).await.is_err());
-        assert!(heavy.ask_background().permit(SHORT).await.is_err());
+        let waits = heavy.portal(&install("b"), 5).unwrap();
+        assert!(waits.permit(SHORT).await.is_err());
+        assert!(heavy.ask_background(5).permit(SHORT).await.is_err());
+        let waits = heavy.portal(&install("b"), 5).unwrap();
         let _other = portal(&light, &install("a"), SHORT).await.unwrap();
         assert_eq!(host.available_permits(), 0);
         drop(held);
-        let _held = heavy.ask_background().permit(SHORT).await.unwrap();
+        let _held = waits.permit(SHORT).await.unwrap();
         assert_eq!(host.available_permits(), 0);
     }
 
@@ -408,9 +407,9 @@ mod tests {
         let admission = admission(2, 64);
         let mut held = Vec::new();
         for _ in 0..4 {
-            held.push(admission.ask_background().permit(SHORT).await.unwrap());
+            held.push(admission.ask_background(1).permit(SHORT).await.unwrap());
         }
-        assert!(admission.ask_background().permit(SHORT).await.is_err());
+        assert!(admission.ask_background(1).permit(SHORT).await.is_err());
         assert!(portal(&admission, &install("a"), SHORT).await.is_ok());
     }
 }

@@ -100,12 +100,14 @@ fn ask_in(
     if let Some(retry_after) = plugin.quarantine().left(install, now) {
         return Err(CallFailure::Quarantined { retry_after });
     }
+    // Of the version that it will run, whichever serves when it is its turn.
+    let permits = plugin.host_permits();
     match ask {
         Ask::Portal(..) => app
             .admission()
-            .portal(install)
+            .portal(install, permits)
             .map_err(|Busy| CallFailure::Busy),
-        Ask::Installed(_) | Ask::Uninstalled(_) => Ok(app.admission().ask_background()),
+        Ask::Installed(_) | Ask::Uninstalled(_) => Ok(app.admission().ask_background(permits)),
     }
 }
 
@@ -145,7 +147,7 @@ impl Call {
     async fn admit(&self, asked: Asked) -> Result<(Permit, Pass), CallFailure> {
         let limits = self.plugin.limits();
         let patience = match asked {
-            Asked::Background(_) => limits.background.wall,
+            Asked::Background(..) => limits.background.wall,
             Asked::Admitted(_) | Asked::Waiting(_) => limits.portal.wall,
         };
         let permit = asked.permit(patience).await;

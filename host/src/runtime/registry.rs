@@ -57,7 +57,6 @@ impl App {
         reason: Option<String>,
         admission: Arc<Admission>,
     ) -> Self {
-        admission.weigh(plugin.host_permits());
         Self {
             slug: plugin.package().slug().clone(),
             state: State::Serving(plugin),
