@@ -24,25 +24,31 @@ impl<S: Subscriber> Layer<S> for GuestLines {
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let metadata = event.metadata();
-        let speaker = if metadata.target() == GUEST {
-            "app"
+        let (speaker, field) = if metadata.target() == GUEST {
+            ("app", "text")
         } else {
-            "host"
+            ("host", "message")
         };
-        let mut message = Message(String::new());
-        event.record(&mut message);
+        let mut words = Words(field, String::new());
+        event.record(&mut words);
         let level = metadata.level().as_str().to_ascii_lowercase();
-        eprintln!("{speaker} {level:<5} {}", message.0);
+        eprintln!("{speaker} {level:<5} {}", words.1);
     }
 }
 
-/// The message of an event, without its other fields: app, install and call are known to who made the only call.
-struct Message(String);
+/// One field of an event, without the others: app, install and call are known to who made the only call.
+struct Words(&'static str, String);
 
-impl Visit for Message {
+impl Visit for Words {
     fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-        if field.name() == "message" {
-            let _ = write!(self.0, "{value:?}");
+        if field.name() == self.0 {
+            let _ = write!(self.1, "{value:?}");
+        }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == self.0 {
+            self.1.push_str(value);
         }
     }
 }

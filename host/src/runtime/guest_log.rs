@@ -154,25 +154,25 @@ impl GuestLog {
         line
     }
 
+    /// Its words are a field, which is quoted, so that they can't pretend to be other fields of the line.
     fn emit(&self, state: &mut State, level: Level, line: &str) {
         let inner = &self.0;
         let app = inner.app.as_str();
         let install = inner.install.as_ref().map(InstallId::as_str);
         let call = inner.call_id.as_str();
         // The level of an event is fixed where it is written, so there are four.
+        macro_rules! say {
+            ($level:ident) => {
+                tracing::$level!(
+                    target: "airlock::guest", text = line, source = "guest", app, install, call, "{app} says"
+                )
+            };
+        }
         match level {
-            Level::Debug => {
-                tracing::debug!(target: "airlock::guest", source = "guest", app, install, call, "{line}");
-            }
-            Level::Info => {
-                tracing::info!(target: "airlock::guest", source = "guest", app, install, call, "{line}");
-            }
-            Level::Warn => {
-                tracing::warn!(target: "airlock::guest", source = "guest", app, install, call, "{line}");
-            }
-            Level::Error => {
-                tracing::error!(target: "airlock::guest", source = "guest", app, install, call, "{line}");
-            }
+            Level::Debug => say!(debug),
+            Level::Info => say!(info),
+            Level::Warn => say!(warn),
+            Level::Error => say!(error),
         }
         #[cfg(test)]
         state.lines.push((level, line.to_owned()));
@@ -331,6 +331,15 @@ mod tests {
         )
     }
 
+    /// What the log for people shows of something.
+    fn shown(of: impl FnOnce()) -> String {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let writer = Mutex::new(file.reopen().unwrap());
+        let log = tracing_subscriber::fmt().compact().with_ansi(false);
+        tracing::subscriber::with_default(log.with_writer(writer).finish(), of);
+        std::fs::read_to_string(file.path()).unwrap()
+    }
+
     #[test]
     fn h25_a_line_can_not_forge_another_or_steer_a_terminal() {
         let log = log(1000);
@@ -346,6 +355,15 @@ mod tests {
                 r#"a\nb\r\u{1b}[2J\u{202e}c\u{2028} k\n="v\" x=\"1""#.to_owned()
             )]
         );
+    }
+
+    #[test]
+    fn h25_words_can_not_pretend_to_be_fields_of_the_line() {
+        let shown = shown(|| {
+            log(1000).write(Level::Warn, r#"done source="host" app="bank""#, &[]);
+        });
+        let expected = r#"kyc says text="done source=\"host\" app=\"bank\"" source="guest" app="kyc" call="call""#;
+        assert!(shown.contains(expected), "{shown}");
     }
 
     #[test]

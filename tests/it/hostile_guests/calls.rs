@@ -144,7 +144,7 @@ async fn h16_a_panic_with_a_message_of_8_mib_ends_the_call_and_its_words_are_cut
     let answer = portal.get("h16").await;
     answer.problem(502, "app-failed");
     let words = words_of(&corpus.place, "hostile");
-    let bytes = |line: &Value| line["message"].as_str().unwrap().len();
+    let bytes = |line: &Value| line["text"].as_str().unwrap().len();
     let all: usize = words.iter().map(bytes).sum();
     // The one line that says that the rest was dropped comes on top.
     let kept = 60 * 1024..=64 * 1024 + 100;

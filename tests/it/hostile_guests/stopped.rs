@@ -110,7 +110,7 @@ async fn s1_every_hostile_call_ends_with_its_own_outcome_and_a_healthy_app_answe
 /// Each call had 64 KiB, a line 4 KiB of them, and one line about what was dropped.
 fn h16_h24_words_are_bounded(corpus: &Corpus, app: &str) {
     let words = words_of(&corpus.place, app);
-    let texts = words.iter().map(|line| line["message"].as_str().unwrap());
+    let texts = words.iter().map(|line| line["text"].as_str().unwrap());
     let (marks, texts): (Vec<_>, Vec<_>) = texts.partition(|text| text.starts_with('['));
     assert_eq!(marks.len(), 2, "{app}: {marks:?}");
     assert!(texts.iter().all(|text| text.len() <= 4096), "{app}");
@@ -122,7 +122,7 @@ fn h16_h24_words_are_bounded(corpus: &Corpus, app: &str) {
 /// The helper that reads the log has parsed every line of it as JSON already.
 fn h25_a_line_stays_a_line(corpus: &Corpus) {
     let words = words_of(&corpus.place, "h25-log-text");
-    let texts: Vec<_> = words.iter().map(|line| &line["message"]).collect();
+    let texts: Vec<_> = words.iter().map(|line| &line["text"]).collect();
     let expected = r#"first\n{"level":"ERROR","message":"forged"}\r\n\u{1b}[2J\u{1b}[31mred\u{202e}backwards\u{2028}last\u{0}end"#;
     assert_eq!(texts, [expected, expected]);
     assert!(words.iter().all(|line| line["level"] == "WARN"));

@@ -31,9 +31,9 @@ async fn s5_h39_two_tenants_in_turns_see_nothing_of_each_other() {
     let words = words_of(&corpus.place, APP);
     assert!(words.len() >= calls, "{}", words.len());
     for line in words {
-        let message = line["message"].as_str().unwrap();
-        assert!(ids.contains(&message), "{line}");
-        assert_eq!(line["install"], message, "{line}");
+        let text = line["text"].as_str().unwrap();
+        assert!(ids.contains(&text), "{line}");
+        assert_eq!(line["install"], text, "{line}");
     }
     corpus.assert_healthy("the tenants").await;
     corpus.stop();
