@@ -221,6 +221,30 @@ async fn h10_a_compile_bomb_ends_by_the_childs_limits_and_the_host_serves_the_ot
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_start_whose_packages_must_be_compiled_first_takes_events_and_is_not_ready() {
+    let (sim, place) = place().await;
+    let host = place.serve().await;
+    let app_id = host.register(&sim.sim, "echo").await;
+    assert!(host.stop().success());
+    lay(&place, "bomb", &bomb(12, 1024 * 1024));
+    let mut host = ProcessHost::begin(&place).await;
+    let ready = async |host: &ProcessHost| host.admin.send(Ask::get("/ready")).await.status;
+    assert_eq!(ready(&host).await, 503);
+    let install = sim.sim.install(&app_id, &["data:read"]).await.unwrap();
+    host.until_status(&install.installed_app_id, "active").await;
+    let address = sim.sim.launch(&install.installed_app_id).await.unwrap();
+    let portal = Portal::open(&host.http, &address).await;
+    portal.get("seen").await.expect(200);
+    // All of that while the bomb was compiled.
+    let (_, reason) = told(&host, "bomb").await;
+    assert!(reason.starts_with("it is being compiled"), "{reason}");
+    assert_eq!(ready(&host).await, 503);
+    host.until_ready(&place).await;
+    assert_eq!(told(&host, "bomb").await.0, "broken");
+    assert!(host.stop().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn r6_a_compile_bomb_that_is_dropped_in_keeps_no_call_of_another_app_from_its_answer() {
     let (sim, place) = place().await;
     let host = place.serve().await;

@@ -25,6 +25,13 @@ pub(crate) struct ProcessHost {
 impl ProcessHost {
     /// Starts the host of a place and waits until it is ready.
     pub(crate) async fn start(place: &Place) -> Self {
+        let mut host = Self::begin(place).await;
+        host.until_ready(place).await;
+        host
+    }
+
+    /// Starts the host of a place and waits until its operator is answered, ready or not.
+    pub(crate) async fn begin(place: &Place) -> Self {
         let log = File::options()
             .create(true)
             .append(true)
@@ -41,16 +48,27 @@ impl ProcessHost {
             admin: Http::new(&place.admin_origin()),
             token: String::new(),
         };
-        poll::until("the host is ready", async || {
-            if let Some(status) = host.child.try_wait().expect("a child's status") {
-                panic!("airlock serve ended with {status}: {}", place.log_text());
-            }
-            let ready = host.admin.try_send(Ask::get("/ready")).await;
-            ready.is_ok_and(|answer| answer.status == 200).then_some(())
-        })
-        .await;
+        host.until(place, "the host listens", |_| true).await;
         host.token = fs::read_to_string(place.data().join("admin.token")).expect("a token");
         host
+    }
+
+    /// Waits until the host says that it is ready.
+    pub(crate) async fn until_ready(&mut self, place: &Place) {
+        self.until(place, "the host is ready", |status| status == 200)
+            .await;
+    }
+
+    /// Waits until `/ready` is answered so.
+    async fn until(&mut self, place: &Place, what: &str, is_so: impl Fn(u16) -> bool) {
+        poll::until(what, async || {
+            if let Some(status) = self.child.try_wait().expect("a child's status") {
+                panic!("airlock serve ended with {status}: {}", place.log_text());
+            }
+            let ready = self.admin.try_send(Ask::get("/ready")).await;
+            ready.is_ok_and(|answer| is_so(answer.status)).then_some(())
+        })
+        .await;
     }
 
     /// Registers an app in a simulated Cloud. Answers its `app_id`.
