@@ -17,6 +17,12 @@
 //! - [`cli`]: the commands.
 //! - `fuzzing`: what fuzz targets call; only with the feature of that name, and in tests.
 
+/// A call is begun by one thread and ended by another, and what it holds goes with it: an allocator for that. Here, so that
+/// tests and benches find what the program does.
+#[cfg(feature = "sandbox")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 pub mod model;
 
 pub mod config;
