@@ -1,13 +1,15 @@
 //! Threads that stay awake for a moment when they are likely to be asked again.
 //!
 //! A call goes from a thread of the front door to one of the guests' and back. Waking a thread up takes as long as a small
-//! call does, and twice of that is most of what a lone caller waits for. So a thread of the guests looks around for a
-//! moment after a call before it goes to sleep, and one of the front door after it has handed over the only call there is.
-//! Each call buys one such moment ([`MOMENT`]) on either side, whatever else wakes those threads up, and one thread at a
-//! time stays awake on either side.
+//! call does, and twice of that is most of what a lone caller waits for. So the thread of the guests watches its queue for
+//! a moment after a call before it goes to sleep, and that of the front door after it has handed over the only call there
+//! is. Each call buys at most one such moment ([`MOMENT`]) on either side, whatever else wakes those threads up.
+//!
+//! Only where a side has a single thread, as on machines with two cores: with more, tokio takes one that stays awake for
+//! one that looks for work, and leaves the others asleep.
 
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
@@ -15,12 +17,10 @@ use tokio::runtime::Handle;
 /// How long a thread stays awake at most: a small call and its way back.
 const MOMENT: Duration = Duration::from_micros(50);
 
-/// The threads of one side, the same for all runtimes of a process: they share its cores.
+/// The thread of one side.
 struct Side {
     /// When its moment ends, in nanoseconds since [`BEGINNING`].
     until: AtomicU64,
-    /// Someone is awake already.
-    taken: AtomicBool,
 }
 
 static FRONT_DOOR: Side = Side::new();
@@ -36,7 +36,6 @@ impl Side {
     const fn new() -> Self {
         Self {
             until: AtomicU64::new(0),
-            taken: AtomicBool::new(false),
         }
     }
 
@@ -46,20 +45,24 @@ impl Side {
 
     /// Stays awake until this thread's runtime was given something to do, the moment is over, or `wanted` is not so.
     fn stay_awake(&self, wanted: impl Fn() -> bool) {
-        if !self.is_now() || !wanted() || !*HAS_CORES || self.taken.swap(true, Relaxed) {
+        // What begins meanwhile is a moment of its own.
+        let until = self.until.load(Relaxed);
+        if is_over(until) || !wanted() {
             return;
         }
-        let given = Handle::current();
-        let given = given.metrics();
-        while given.global_queue_depth() == 0 && wanted() && self.is_now() {
+        let runtime = Handle::current();
+        let metrics = runtime.metrics();
+        if metrics.num_workers() > 1 {
+            return;
+        }
+        while metrics.global_queue_depth() == 0 && wanted() && !is_over(until) {
             std::hint::spin_loop();
         }
-        self.taken.store(false, Relaxed);
     }
+}
 
-    fn is_now(&self) -> bool {
-        after(Duration::ZERO) < self.until.load(Relaxed)
-    }
+fn is_over(until: u64) -> bool {
+    after(Duration::ZERO) >= until
 }
 
 fn after(time: Duration) -> u64 {
@@ -91,12 +94,13 @@ pub(super) fn call_ended() {
 
 /// For a thread of the guests that is about to go to sleep.
 pub(super) fn before_guests_sleep() {
-    GUESTS.stay_awake(|| true);
+    GUESTS.stay_awake(|| *HAS_CORES);
 }
 
-/// For a thread of the front door that is about to go to sleep. With more than one call under way, others ask it too.
+/// For a thread of the front door that is about to go to sleep. With more calls than one under way there are more callers
+/// than one, and it sleeps, so that it hears them.
 pub fn before_front_door_sleeps() {
-    FRONT_DOOR.stay_awake(|| UNDER_WAY.load(Relaxed) == 1);
+    FRONT_DOOR.stay_awake(|| *HAS_CORES && UNDER_WAY.load(Relaxed) == 1);
 }
 
 #[cfg(test)]
@@ -106,6 +110,13 @@ mod tests {
     /// Far longer than any of these tests takes.
     const LONG: Duration = Duration::from_mins(1);
 
+    /// A side whose moment does not end.
+    fn endless() -> Side {
+        let side = Side::new();
+        side.until.store(u64::MAX, Relaxed);
+        side
+    }
+
     /// How long a thread stays awake that may for [`LONG`].
     fn awake(side: &Side) -> Duration {
         let begun = Instant::now();
@@ -114,31 +125,28 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_thread_stays_awake_for_a_moment_after_a_call_and_not_longer() {
+    async fn a_thread_stays_awake_for_the_moment_of_a_call_and_not_into_the_next() {
         let side = Side::new();
         side.stay_awake(|| unreachable!("there was no call"));
         side.begin_moment();
-        let moment = awake(&side);
-        assert!(moment < LONG && !side.is_now(), "{moment:?}");
-        assert!(!side.taken.load(Relaxed), "the next one may stay awake");
+        let (begun, end) = (Instant::now(), side.until.load(Relaxed));
+        side.stay_awake(|| {
+            side.until.store(u64::MAX, Relaxed);
+            begun.elapsed() < LONG
+        });
+        assert!(is_over(end) && begun.elapsed() < LONG);
     }
 
     #[tokio::test]
-    async fn one_thread_at_a_time_stays_awake() {
-        let side = Side::new();
-        side.until.store(u64::MAX, Relaxed);
-        side.taken.store(true, Relaxed);
-        assert!(awake(&side) < LONG);
-        assert!(side.taken.load(Relaxed), "the other one is still awake");
-    }
-
-    #[tokio::test]
-    async fn who_is_given_something_to_do_looks_no_further() {
-        let side = Side::new();
-        side.until.store(u64::MAX, Relaxed);
+    async fn who_is_given_something_to_do_stops_waiting_for_it() {
         let runtime = Handle::current();
         let giver = std::thread::spawn(move || drop(runtime.spawn(async {})));
-        assert!(awake(&side) < LONG);
+        assert!(awake(&endless()) < LONG);
         giver.join().unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn one_of_several_threads_goes_to_sleep_at_once() {
+        assert!(awake(&endless()) < LONG);
     }
 }
