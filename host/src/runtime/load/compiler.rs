@@ -38,6 +38,9 @@ const MAX_QUOTE: usize = 900;
 /// Threads of the child. More would make it quicker, and each reserves addresses.
 const MAX_THREADS: usize = 4;
 
+/// What the child's allocator reserves at once, in KiB.
+const ARENA_KIB: &str = "32768";
+
 /// Who compiles components.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Compiler {
@@ -104,6 +107,8 @@ async fn in_child(
         .args(["--memory-bytes", &limits.memory_bytes.to_string()])
         .env_clear()
         .env("RAYON_NUM_THREADS", threads.min(MAX_THREADS).to_string())
+        // Addresses that the allocator reserves ahead are mapped, so they would come on top of the child's limit.
+        .env("MIMALLOC_ARENA_RESERVE", ARENA_KIB)
         .current_dir("/")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
