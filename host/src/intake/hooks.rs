@@ -65,8 +65,9 @@ impl Intake {
         let Some(reason) = parked else {
             return self.finish(work).await;
         };
+        // The guest's words are a field, which is quoted, so that they can't pretend to be other fields.
         warn!(install.id = %work.install, app = %tenant.slug(), kind = work.kind.as_str(),
-            "Parked a guest's hook: {reason}");
+            reason = reason.as_str(), "Parked a guest's hook");
         self.park(work, &reason).await
     }
 
