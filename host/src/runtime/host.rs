@@ -141,6 +141,13 @@ impl CallState {
         &mut self.limiter
     }
 
+    /// This or the whole context is borrowed once per call into WASI, which is counted by it; too many are stopped at the
+    /// next tick.
+    fn table(&mut self) -> &mut ResourceTable {
+        self.meter.count_host_call();
+        &mut self.resources
+    }
+
     fn gate(&self) -> Gate<'_> {
         Gate {
             meter: &self.meter,
@@ -150,7 +157,6 @@ impl CallState {
 }
 
 impl WasiView for CallState {
-    /// Borrowed once per call into WASI, so counted here; too many are stopped at the next tick.
     fn ctx(&mut self) -> WasiCtxView<'_> {
         self.meter.count_host_call();
         WasiCtxView {

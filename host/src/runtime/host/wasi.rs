@@ -9,7 +9,7 @@ use wasmtime_wasi::cli::{WasiCli, WasiCliView as _};
 use wasmtime_wasi::clocks::{HostMonotonicClock, HostWallClock, WasiClocks, WasiClocksView as _};
 use wasmtime_wasi::p2::bindings::{cli, clocks, random};
 use wasmtime_wasi::random::{WasiRandom, WasiRandomView as _};
-use wasmtime_wasi::{WasiCtx, WasiView as _, p2};
+use wasmtime_wasi::{WasiCtx, p2};
 
 use super::{CallState, MAX_RANDOM_BYTES};
 use crate::model::UnixMillis;
@@ -126,9 +126,9 @@ impl HasData for Io {
 
 /// Links interface by interface, so that what is not named here does not exist.
 pub(super) fn add_to_linker(l: &mut Linker<CallState>) -> wasmtime::Result<()> {
-    p2::bindings::io::error::add_to_linker::<_, Io>(l, |state| state.ctx().table)?;
-    p2::bindings::io::poll::add_to_linker::<_, Io>(l, |state| state.ctx().table)?;
-    p2::bindings::io::streams::add_to_linker::<_, Io>(l, |state| state.ctx().table)?;
+    p2::bindings::io::error::add_to_linker::<_, Io>(l, CallState::table)?;
+    p2::bindings::io::poll::add_to_linker::<_, Io>(l, CallState::table)?;
+    p2::bindings::io::streams::add_to_linker::<_, Io>(l, CallState::table)?;
     clocks::monotonic_clock::add_to_linker::<_, WasiClocks>(l, CallState::clocks)?;
     clocks::wall_clock::add_to_linker::<_, WasiClocks>(l, CallState::clocks)?;
     random::random::add_to_linker::<_, WasiRandom>(l, CallState::random)?;

@@ -307,6 +307,36 @@ async fn a_call_takes_as_many_permits_as_the_version_that_serves_needs() {
     assert_eq!(permits_of_a_call(&world).await, 1);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_call_that_waits_takes_the_permits_of_its_own_version_whatever_serves_by_then() {
+    let mut settings = endless();
+    // One call of an install.
+    settings.limits.running = 2;
+    let world = World::with(&[], settings).await;
+    let spins = "(loop $l (br $l))";
+    let heavy = Guest {
+        fields: &"(table 1 funcref)".repeat(17),
+        handle: spins,
+        ..Guest::default()
+    };
+    let (light, heavy) = (guest(spins), heavy.component());
+    let (runtime, install) = (&world.runtime, &world.install);
+    let call = || Box::pin(runtime.handle(install, session(), request("GET")));
+    let (mut first, mut second) = (call(), call());
+    let taken = || 20 - world.runtime.0.running.available_permits();
+    world.load("", &light).await;
+    // Polled once, it has asked.
+    assert!(futures_util::poll!(first.as_mut()).is_pending());
+    until(|| taken() == 1).await;
+    world.load("", &heavy).await;
+    assert!(futures_util::poll!(second.as_mut()).is_pending());
+    world.load("", &light).await;
+    drop(first);
+    until(|| taken() == 3).await;
+    drop(second);
+    until(|| at_rest(&world)).await;
+}
+
 #[tokio::test]
 async fn a_version_is_loaded_while_every_permit_is_taken() {
     let mut settings = endless();
