@@ -1,7 +1,7 @@
 //! The component of the bench without a host around it: behind a bare axum handler that checks nothing.
 //!
-//! A fresh store and instance out of a pool for each request, and the epoch to stop it: no session, no install, no queue,
-//! no limits, no record, two headers. The distance to it is what this host costs, and nothing that checks can be faster.
+//! A fresh store and instance out of a pool for each request, and the epoch to make it pause: no session, no install, no
+//! queue, no limits, no record, two headers. The distance to it is what this host costs.
 
 #![expect(
     clippy::disallowed_methods,
@@ -61,9 +61,11 @@ impl Bare {
             .stdin(Stdio::null())
             .spawn()
             .expect("the bench's own program starts");
-        let bare = Self { child, address };
+        let mut bare = Self { child, address };
         let until = Instant::now() + PATIENCE;
         while TcpStream::connect(&bare.address).await.is_err() {
+            let ended = bare.child.try_wait().expect("a child's status");
+            assert!(ended.is_none(), "the bare server ended: {ended:?}");
             assert!(Instant::now() < until, "the bare server is not ready");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -141,7 +143,7 @@ impl Server {
     }
 }
 
-/// Pool and proposals as the host has them, and nothing that guards.
+/// A pool as large and as quick to be cleared as the host's, and nothing that guards.
 fn engine() -> Engine {
     let mut pool = PoolingAllocationConfig::new();
     pool.max_memory_size(64 * 1024 * 1024)

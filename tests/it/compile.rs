@@ -221,7 +221,7 @@ async fn h10_a_compile_bomb_ends_by_the_childs_limits_and_the_host_serves_the_ot
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_start_whose_packages_must_be_compiled_first_takes_events_and_is_not_ready() {
+async fn a_start_beside_a_package_that_must_be_compiled_takes_events_and_is_not_ready() {
     let (sim, place) = place().await;
     let host = place.serve().await;
     let app_id = host.register(&sim.sim, "echo").await;
