@@ -30,7 +30,7 @@ use airlock_test_guests::Probe;
 use airlock_tests::measure::{Times, heading, line, shown};
 use futures_util::future::join_all;
 use serde_json::Value;
-use wasmtime::{Engine, Memory, MemoryType, Store};
+use wasmtime::{Config, Engine, Memory, MemoryType, Store};
 
 use it::support::packages::lay_component;
 use it::support::{Place, Portal, ProcessHost};
@@ -59,7 +59,9 @@ const MOST_WALL: Duration = Duration::from_millis(50);
 )]
 fn one_fill() -> Duration {
     let mut times = Times::default();
-    let engine = Engine::default();
+    let mut config = Config::new();
+    config.wasm_gc(false).gc_support(false);
+    let engine = Engine::new(&config).unwrap();
     for _ in 0..100 {
         let mut store = Store::new(&engine, ());
         let pages = MemoryType::new(u32::try_from(FILLED >> 16).unwrap(), None);
