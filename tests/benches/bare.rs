@@ -8,9 +8,9 @@
     reason = "this is the host's engine without the host, and what is asked of it comes by the environment"
 )]
 
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -18,7 +18,7 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use wasmtime::component::{Component, InstancePre, Linker, ResourceTable};
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store,
@@ -27,7 +27,7 @@ use wasmtime::{
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use crate::it::support::packages;
-use crate::peer::free_address;
+use crate::server::Server;
 
 wasmtime::component::bindgen!({
     path: "../wit",
@@ -41,48 +41,16 @@ use exports::blnk::app::portal::{GuestIndices, Session};
 /// The variable that makes the bench's own program a bare server at the address in it.
 const ADDRESS: &str = "AIRLOCK_BENCH_BARE";
 const TICK: Duration = Duration::from_millis(1);
-/// Longest start: the component is compiled.
-const PATIENCE: Duration = Duration::from_mins(1);
 
-/// A running bare server. It is killed when this is dropped.
-pub(crate) struct Bare {
-    child: Child,
-    /// Host and port.
-    pub(crate) address: String,
-}
-
-impl Bare {
-    /// Starts this very program once more, as a bare server, and waits until it takes connections.
-    pub(crate) async fn start() -> Self {
-        let address = free_address();
+/// Starts this very program once more, as a bare server.
+pub(crate) async fn start() -> Server {
+    Server::start(|address| {
         let program = std::env::current_exe().expect("the bench's own path");
-        let child = Command::new(program)
-            .env(ADDRESS, &address)
-            .stdin(Stdio::null())
-            .spawn()
-            .expect("the bench's own program starts");
-        let mut bare = Self { child, address };
-        let until = Instant::now() + PATIENCE;
-        while TcpStream::connect(&bare.address).await.is_err() {
-            let ended = bare.child.try_wait().expect("a child's status");
-            assert!(ended.is_none(), "the bare server ended: {ended:?}");
-            assert!(Instant::now() < until, "the bare server is not ready");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        bare
-    }
-
-    /// The number of its process.
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
-    }
-}
-
-impl Drop for Bare {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+        let mut serve = Command::new(program);
+        serve.env(ADDRESS, address);
+        serve
+    })
+    .await
 }
 
 /// Serves until it is killed, if this program was started for that.
@@ -90,10 +58,8 @@ pub(crate) fn serve_if_asked() {
     let Ok(address) = std::env::var(ADDRESS) else {
         return;
     };
-    let server = Arc::new(Server::new());
-    let router = Router::new()
-        .route("/tally", post(handle))
-        .with_state(server);
+    let host = Arc::new(Bare::new());
+    let router = Router::new().route("/tally", post(handle)).with_state(host);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let listener = TcpListener::bind(address).await.expect("a free address");
@@ -115,13 +81,13 @@ impl WasiView for Guest {
     }
 }
 
-struct Server {
+struct Bare {
     engine: Engine,
     component: InstancePre<Guest>,
     portal: GuestIndices,
 }
 
-impl Server {
+impl Bare {
     fn new() -> Self {
         let engine = engine();
         let file = packages::package("probes/tally").join("app.wasm");
@@ -168,15 +134,12 @@ fn engine() -> Engine {
     engine
 }
 
-async fn handle(State(server): State<Arc<Server>>, body: Bytes) -> Response {
-    let answer = server
-        .call(body)
-        .await
-        .expect("the probe answers everything");
+async fn handle(State(bare): State<Arc<Bare>>, body: Bytes) -> Response {
+    let answer = bare.call(body).await.expect("the probe answers everything");
     ([(CONTENT_TYPE, "application/json")], answer).into_response()
 }
 
-impl Server {
+impl Bare {
     async fn call(&self, body: Bytes) -> wasmtime::Result<Vec<u8>> {
         let guest = Guest {
             wasi: WasiCtx::builder().build(),

@@ -26,16 +26,15 @@ mod bare;
 mod load;
 mod one_thread;
 mod peer;
+mod server;
 
 use std::time::Duration;
 
 use airlock_cloud_sim::{CloudSim, Options};
 use airlock_tests::measure::{heading, line, ratio, seconds, shown};
 
-use bare::Bare;
 use it::support::{Place, Portal};
 use load::{Line, Load, Target, closed};
-use peer::Peer;
 
 /// What is asked of both.
 const BODY: &str = r#"{"transactions": [
@@ -104,7 +103,7 @@ async fn measure() {
     heading("calls: portal calls beside wasmtime serve");
     let length = seconds(2);
     let json = [("Content-Type", "application/json")];
-    let (peer, bare) = (Peer::start().await, Bare::start().await);
+    let (peer, bare) = (peer::start().await, bare::start().await);
     let theirs = Target::new(&peer.address, "POST", "/tally", &json, BODY);
     let without = Target::new(&bare.address, "POST", "/tally", &json, BODY);
     let sim = CloudSim::start(Options::default()).await.unwrap();

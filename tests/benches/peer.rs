@@ -1,66 +1,31 @@
 //! `wasmtime serve` of the very version that the host is built with, as a peer to measure beside: built once into
 //! `target/peer`, with its defaults, and the guest of `guests/probes/peer`.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::{Command, Stdio};
 
 use crate::it::support::packages;
+use crate::server::Server;
 
 /// The version of Wasmtime that the host is built with.
 const LOCK: &str = include_str!("../../Cargo.lock");
 /// What `serve` needs of the program; the rest would only take longer to build.
 const FEATURES: &str =
     "serve,run,component-model,component-model-async,pooling-allocator,cranelift,wat,compile";
-/// Longest start.
-const PATIENCE: Duration = Duration::from_mins(1);
 
-/// A running `wasmtime serve`. It is killed when this is dropped.
-pub(crate) struct Peer {
-    child: Child,
-    /// Host and port.
-    pub(crate) address: String,
-}
-
-impl Peer {
-    /// Builds program and guest where they are missing, starts them and waits until they take connections.
-    pub(crate) async fn start() -> Self {
-        let (program, guest) = (program(), guest());
-        let address = free_address();
-        let child = Command::new(program)
-            .args(["serve", "-Scli", "--addr", &address])
+/// Starts it, after program and guest were built where they are missing.
+pub(crate) async fn start() -> Server {
+    let (program, guest) = (program(), guest());
+    Server::start(|address| {
+        let mut serve = Command::new(program);
+        serve
+            .args(["serve", "-Scli", "--addr", address])
             .arg(guest)
-            .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("wasmtime starts");
-        let mut peer = Self { child, address };
-        let until = std::time::Instant::now() + PATIENCE;
-        while tokio::net::TcpStream::connect(&peer.address).await.is_err() {
-            let ended = peer.child.try_wait().expect("a child's status");
-            assert!(ended.is_none(), "wasmtime serve ended: {ended:?}");
-            assert!(
-                std::time::Instant::now() < until,
-                "wasmtime serve is not ready"
-            );
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        peer
-    }
-
-    /// The number of its process.
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
-    }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+            .stderr(Stdio::null());
+        serve
+    })
+    .await
 }
 
 /// The version after `name = "wasmtime"` in the lock file.
@@ -142,10 +107,4 @@ fn cargo() -> Command {
 fn run(mut command: Command, what: &str) {
     let status = command.status().expect("cargo starts");
     assert!(status.success(), "{what}: {status}");
-}
-
-/// An address that is free at the moment.
-pub(crate) fn free_address() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address").to_string()
 }
